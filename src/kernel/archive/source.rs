@@ -1,0 +1,114 @@
+//! Where an archive's bytes are: in memory, or in a file read by position.
+
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Archives up to this size are read into memory at once; larger ones are read as needed.
+const IN_MEMORY: u64 = 1 << 20;
+
+/// The bytes of an archive. Cheap to clone; each clone has its own position.
+#[derive(Debug, Clone)]
+pub struct Source {
+    inner: Inner,
+    len: u64,
+    at: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Memory(Arc<[u8]>),
+    File(Arc<File>),
+}
+
+impl Source {
+    /// Opens a regular file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
+        if !metadata.is_file() {
+            return Err(Error::invalid(format!("{} is not a file", path.display())));
+        }
+        if metadata.len() <= IN_MEMORY {
+            return Ok(Self::from_bytes(fs::read_open(&file, path, IN_MEMORY)?));
+        }
+        Ok(Self { inner: Inner::File(Arc::new(file)), len: metadata.len(), at: 0 })
+    }
+
+    /// Bytes in memory.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { len: bytes.len() as u64, inner: Inner::Memory(bytes.into()), at: 0 }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Exactly `count` bytes from `offset`; `None` where the archive has fewer or cannot be read.
+    pub fn slice(&self, offset: u64, count: usize) -> Option<Vec<u8>> {
+        let end = offset.checked_add(count as u64)?;
+        if end > self.len {
+            return None;
+        }
+        let mut bytes = vec![0; count];
+        let mut reader = Self { at: offset, ..self.clone() };
+        reader.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// All bytes, at most `limit` of them.
+    pub fn to_vec(&self, limit: u64) -> Result<Vec<u8>> {
+        if self.len > limit {
+            return Err(Error::invalid(format!("the archive is larger than {limit} bytes")));
+        }
+        self.slice(0, self.len as usize).ok_or_else(|| Error::invalid("the archive changed while it was read"))
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.len.saturating_sub(self.at);
+        let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let got = match &self.inner {
+            Inner::Memory(bytes) => {
+                let from = self.at.min(self.len) as usize;
+                buffer[..want].copy_from_slice(&bytes[from..from + want]);
+                want
+            }
+            Inner::File(file) => read_at(file, &mut buffer[..want], self.at)?,
+        };
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(delta) => self.len.checked_add_signed(delta),
+            SeekFrom::Current(delta) => self.at.checked_add_signed(delta),
+        };
+        self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}

@@ -1,0 +1,178 @@
+//! Time: RFC 3339 timestamps that remember their offset, and the clock as an argument.
+
+use crate::kernel::error::{Error, Result};
+use jiff::civil::DateTime;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// A point in time with the UTC offset it was written with, to the nanosecond.
+///
+/// Spelled `YYYY-MM-DDTHH:MM:SS[.fraction]<zone>`: the fraction without trailing zeros, the zone `Z` for a zero
+/// offset. The zero time is `0001-01-01T00:00:00Z`; a missing timestamp is the zero time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    local: DateTime,
+    offset_minutes: i16,
+}
+
+impl Timestamp {
+    /// `0001-01-01T00:00:00Z`, which stands for "no time given".
+    pub const ZERO: Self = Self { local: DateTime::constant(1, 1, 1, 0, 0, 0, 0), offset_minutes: 0 };
+
+    /// Midnight UTC of a date, for fixed times.
+    pub const fn date(year: i16, month: i8, day: i8) -> Self {
+        Self { local: DateTime::constant(year, month, day, 0, 0, 0, 0), offset_minutes: 0 }
+    }
+
+    /// Whether this is the zero time (at any offset).
+    pub fn is_zero(&self) -> bool {
+        self.utc() == Self::ZERO
+    }
+
+    /// The same instant at offset zero; the zero time if that leaves the calendar.
+    #[must_use]
+    pub fn utc(&self) -> Self {
+        let span = jiff::SignedDuration::from_mins(i64::from(self.offset_minutes));
+        let local = self.local.checked_sub(span).unwrap_or(Self::ZERO.local);
+        Self { local, offset_minutes: 0 }
+    }
+
+    /// The time `seconds` later.
+    #[must_use]
+    pub fn plus_seconds(&self, seconds: i64) -> Self {
+        let span = jiff::SignedDuration::from_secs(seconds);
+        Self { local: self.local.checked_add(span).unwrap_or(self.local), ..*self }
+    }
+
+    /// `YYYYMMDDTHHMMSSZ` in UTC, for file names.
+    pub fn compact(&self) -> String {
+        self.utc().local.strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let number = |from: usize, to: usize| {
+            let digits = bytes.get(from..to)?;
+            digits.iter().try_fold(0i32, |n, d| d.is_ascii_digit().then(|| n * 10 + i32::from(d - b'0')))
+        };
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+        if marks.iter().any(|&(at, mark)| bytes.get(at) != Some(&mark)) {
+            return None;
+        }
+        let (nanos, zone) = fraction(bytes, 19)?;
+        let offset_minutes = match bytes.get(zone..)? {
+            b"Z" => 0,
+            [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+                let (hours, minutes) = (number(zone + 1, zone + 3)?, number(zone + 4, zone + 6)?);
+                let total = if hours < 24 && minutes < 60 { (hours * 60 + minutes) as i16 } else { return None };
+                if *sign == b'-' { -total } else { total }
+            }
+            _ => return None,
+        };
+        let (year, second) = (number(0, 4)? as i16, number(17, 19)? as i8);
+        let (month, day, hour, minute) =
+            (number(5, 7)? as i8, number(8, 10)? as i8, number(11, 13)? as i8, number(14, 16)? as i8);
+        let local = DateTime::new(year, month, day, hour, minute, second, nanos).ok()?;
+        Some(Self { local, offset_minutes })
+    }
+}
+
+/// Nanoseconds of the fraction that may start at `at` (more digits are cut), and where the zone starts.
+fn fraction(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
+    if bytes.get(at) != Some(&b'.') {
+        return Some((0, at));
+    }
+    let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let nanos = (0..9).fold(0, |n, k| n * 10 + if k < digits { i32::from(bytes[at + 1 + k] - b'0') } else { 0 });
+    (digits > 0).then_some((nanos, at + 1 + digits))
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.local;
+        let (date, time) = (t.date(), t.time());
+        write!(f, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day())?;
+        write!(f, "{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+        if t.subsec_nanosecond() != 0 {
+            let digits = format!("{:09}", t.subsec_nanosecond());
+            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        }
+        match self.offset_minutes {
+            0 => f.write_str("Z"),
+            minutes => {
+                let sign = if minutes < 0 { '-' } else { '+' };
+                write!(f, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+            }
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text).ok_or_else(|| Error::invalid(format!("{text:?} is not an RFC 3339 timestamp")))
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where "now" comes from: the wall clock, or a time fixed by the caller.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clock(Option<Timestamp>);
+
+impl Clock {
+    /// The wall clock.
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that always shows `time`.
+    pub const fn fixed(time: Timestamp) -> Self {
+        Self(Some(time))
+    }
+
+    /// The time now, in UTC.
+    pub fn now(&self) -> Timestamp {
+        self.0.unwrap_or_else(|| {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+            let zoned = jiff::Timestamp::now();
+            Timestamp { local: jiff::tz::Offset::UTC.to_datetime(zoned), offset_minutes: 0 }
+        })
+    }
+}
+
+/// Measures how long something took.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

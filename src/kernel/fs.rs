@@ -1,0 +1,177 @@
+//! Files: written whole or not at all, read within limits, private by mode.
+
+use crate::kernel::error::{Error, Result};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Largest JSON document read whole unless a caller says otherwise: 64 MiB.
+pub const DOCUMENT_LIMIT: u64 = 64 << 20;
+/// Largest policy, token, key or config file: 1 MiB.
+pub const SETTINGS_LIMIT: u64 = 1 << 20;
+
+/// The shortest spelling of a path without touching the disk: no `.`, no doubled `/`, `a/../b` folded.
+pub fn clean(path: &str) -> Utf8PathBuf {
+    let mut out = Utf8PathBuf::new();
+    for part in Utf8Path::new(path).components() {
+        match part {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir => match out.components().next_back() {
+                Some(Utf8Component::Normal(_)) => {
+                    out.pop();
+                }
+                Some(Utf8Component::RootDir | Utf8Component::Prefix(_)) => {}
+                _ => out.push(".."),
+            },
+            other => out.push(other.as_str()),
+        }
+    }
+    if out.as_str().is_empty() { Utf8PathBuf::from(".") } else { out }
+}
+
+/// Where an output may go: trimmed and cleaned; empty, `.`, `/` and relative paths that leave the working
+/// directory are refused, absolute paths are the caller's own business.
+pub fn output_path(raw: &str) -> Result<Utf8PathBuf> {
+    let trimmed = raw.trim();
+    if trimmed.is_empty() {
+        return Err(Error::invalid("the output path is empty"));
+    }
+    let path = clean(trimmed);
+    if path == "." || path == "/" {
+        return Err(Error::invalid(format!("output path {raw:?} is a directory, not a file")));
+    }
+    if path.is_relative() && path.starts_with("..") {
+        return Err(Error::invalid(format!("output path {raw:?} leaves the working directory"))
+            .hint("give a path inside the working directory, or an absolute one"));
+    }
+    Ok(path)
+}
+
+/// Makes a directory and its parents, mode 0750.
+pub fn make_dir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    builder.create(path).map_err(|e| Error::io("create directory", path, e))
+}
+
+/// Makes the directory a file is to stand in.
+pub fn make_parent(path: impl AsRef<Path>) -> Result<()> {
+    match path.as_ref().parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => make_dir(parent),
+        _ => Ok(()),
+    }
+}
+
+/// A file that appears under its name only when it is complete. Dropped before [`Draft::publish`], it is gone.
+#[derive(Debug)]
+pub struct Draft {
+    file: tempfile::NamedTempFile,
+    path: std::path::PathBuf,
+}
+
+impl Draft {
+    /// Starts a draft of `path` beside it: `.<name>.tmp-<random>`, mode 0600. The directory must exist.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if path.is_dir() {
+            return Err(Error::invalid(format!("cannot write {}: it is a directory", path.display())));
+        }
+        let file = tempfile::Builder::new()
+            .prefix(&format!(".{name}.tmp-"))
+            .tempfile_in(parent)
+            .map_err(|e| Error::io("write", path, e))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// The open draft.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Syncs the draft and puts it in place of whatever stood there.
+    pub fn publish(self) -> Result<()> {
+        let Self { file, path } = self;
+        file.as_file().sync_all().map_err(|e| Error::io("write", &path, e))?;
+        file.persist(&path).map_err(|e| Error::io("write", &path, e.error))?;
+        sync_dir(&path);
+        Ok(())
+    }
+
+    /// As [`Draft::publish`], but an existing file is an error and stays as it was.
+    pub fn publish_new(self) -> Result<()> {
+        let Self { file, path } = self;
+        file.as_file().sync_all().map_err(|e| Error::io("write", &path, e))?;
+        file.persist_noclobber(&path).map_err(|e| Error::io("create", &path, e.error))?;
+        sync_dir(&path);
+        Ok(())
+    }
+}
+
+/// Best effort: makes the rename durable.
+fn sync_dir(path: &Path) {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(dir) = File::open(parent) {
+        let _ = dir.sync_all();
+    }
+}
+
+/// Writes a file whole or not at all, mode 0600, replacing what stood there.
+pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let mut draft = Draft::new(&path)?;
+    draft.file().write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+    draft.publish()
+}
+
+/// Writes a file that must not exist yet, whole or not at all, mode 0600.
+pub fn write_new(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let mut draft = Draft::new(&path)?;
+    draft.file().write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+    draft.publish_new()
+}
+
+/// Reads a file of at most `limit` bytes.
+pub fn read(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    read_open(&file, path, limit)
+}
+
+/// Reads an open file of at most `limit` bytes from its current position.
+pub fn read_open(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let claimed = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
+    let mut bytes = Vec::with_capacity(claimed.min(limit) as usize + 1);
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::invalid(format!("{} is larger than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Reads a UTF-8 text of at most `limit` bytes; a byte-order mark is dropped.
+pub fn read_text(path: impl AsRef<Path>, limit: u64) -> Result<String> {
+    let bytes = read(&path, limit)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::invalid(format!("{} is not UTF-8 text", path.as_ref().display())))?;
+    Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Opens a file for reading and appending, made 0600 if missing.
+pub fn open_private(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|e| Error::io("open", path, e))
+}
+
+/// The home directory, if the environment names one.
+pub fn home() -> Option<Utf8PathBuf> {
+    let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    std::env::var(variable).ok().filter(|home| !home.is_empty()).map(Utf8PathBuf::from)
+}

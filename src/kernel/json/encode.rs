@@ -1,0 +1,45 @@
+//! The encodings we print: one compact line with sorted keys, and indented documents with a final newline.
+
+use crate::kernel::error::{Error, Kind, Result};
+use serde::Serialize;
+
+/// One compact line, keys sorted by bytes, `<`, `>`, `&`, U+2028 and U+2029 escaped, no newline.
+pub fn line<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    let sorted = serde_json::to_value(value).map_err(failed)?;
+    Ok(escape(serde_json::to_string(&sorted).map_err(failed)?))
+}
+
+/// One compact line with keys in the order of the type, escaped as [`line`], no newline.
+pub fn record<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    Ok(escape(serde_json::to_string(value).map_err(failed)?))
+}
+
+/// Two-space indented, keys in the order of the type, escaped as [`line`], one final newline.
+pub fn document<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    let mut text = escape(serde_json::to_string_pretty(value).map_err(failed)?);
+    text.push('\n');
+    Ok(text)
+}
+
+fn failed(error: serde_json::Error) -> Error {
+    Error::new(Kind::Internal, format!("cannot encode JSON: {error}"))
+}
+
+/// Outside strings none of these characters occurs in JSON, so the whole text can be escaped at once.
+fn escape(text: String) -> String {
+    if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 32);
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,12 @@
+//! JSON as evidence needs it: strict parsing, RFC 8785 canonical form, and the encodings we print.
+//!
+//! Verbs: `scan::parse` (bytes to tape), `canon::canonicalize`, `canon::members` (a fast look into a canonical
+//! object), `read::typed` (strict bytes to a serde type), `tree::Json` (values with exact number text), `encode`.
+//!
+//! **Invariant:** a duplicate key never survives parsing, and equal values have equal canonical bytes.
+
+pub mod canon;
+pub mod encode;
+pub mod read;
+pub mod scan;
+pub mod tree;

@@ -1,0 +1,4 @@
+//! `gait` records what an AI agent does with its tools, proves the record, and turns it into a regression test.
+
+pub mod kernel;
+pub mod report;

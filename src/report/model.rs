@@ -1,0 +1,122 @@
+//! What a regression run found: grades as they are written, and what only people need beside them.
+
+use crate::kernel::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// `schema_id` of `regress_result.json`.
+pub const SCHEMA_ID: &str = "gait.regress.result";
+/// `schema_version` of `regress_result.json`.
+pub const SCHEMA_VERSION: &str = "1.0.0";
+
+/// Verdict of a case and of a whole run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Pass,
+    Fail,
+}
+
+/// One graded case, as written: `name` is `<fixture>/<grader>`, `reason_codes` sorted and unique.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grade {
+    pub name: String,
+    pub status: Status,
+    pub reason_codes: Vec<String>,
+    pub details: Map<String, Value>,
+}
+
+impl Grade {
+    /// The fixture: what stands in front of the first `/`.
+    pub fn fixture(&self) -> &str {
+        self.name.split_once('/').map_or("regress", |(fixture, _)| fixture)
+    }
+
+    /// The grader: what stands behind the first `/`.
+    pub fn grader(&self) -> &str {
+        self.name.split_once('/').map_or(self.name.as_str(), |(_, grader)| grader)
+    }
+
+    /// Whether the case failed.
+    pub fn failed(&self) -> bool {
+        self.status == Status::Fail
+    }
+
+    /// Reason codes joined by commas; `failed` for a failure without any.
+    pub fn reasons(&self) -> String {
+        if self.reason_codes.is_empty() { "failed".to_owned() } else { self.reason_codes.join(",") }
+    }
+}
+
+/// A place in a file a person wrote, 1-based.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+}
+
+/// A graded case with what people need to act on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    pub grade: Grade,
+    /// Wall time of this case.
+    pub elapsed: Duration,
+    /// The evidence: what differs, call by call. Plain text of any content, lines ended by `\n`. Empty on a pass.
+    pub evidence: String,
+    /// Where the fixture stands in `gait.yaml`, if it stands there.
+    pub place: Option<Place>,
+    /// The command that shows or repeats this failure. Empty on a pass.
+    pub next: String,
+}
+
+/// How many fixtures were compared with a run of today's agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exercised {
+    pub with_candidate: usize,
+    pub fixtures: usize,
+}
+
+/// A whole run: cases sorted by name (byte order).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    pub created_at: Timestamp,
+    pub producer_version: String,
+    pub fixture_set: String,
+    pub cases: Vec<Case>,
+    /// The ticket footer of each fixture with a sound baseline: (fixture, one line).
+    pub footers: Vec<(String, String)>,
+    pub exercised: Exercised,
+}
+
+impl Report {
+    /// `fail` if any case failed.
+    pub fn status(&self) -> Status {
+        if self.failed() > 0 { Status::Fail } else { Status::Pass }
+    }
+
+    /// Number of failed cases.
+    pub fn failed(&self) -> usize {
+        self.cases.iter().filter(|case| case.grade.failed()).count()
+    }
+
+    /// First reason code of the first failed case; empty when all pass.
+    pub fn top_failure_reason(&self) -> String {
+        let first = self.cases.iter().find(|case| case.grade.failed());
+        first.map_or_else(String::new, |case| {
+            case.grade.reason_codes.first().cloned().unwrap_or_else(|| "grader_failed".to_owned())
+        })
+    }
+
+    /// "N of M fixtures were not run against an agent", where that is so.
+    pub fn honesty(&self) -> Option<String> {
+        let Exercised { with_candidate, fixtures } = self.exercised;
+        let missing = fixtures - with_candidate.min(fixtures);
+        (missing > 0).then(|| format!("{missing} of {fixtures} fixtures were not run against an agent"))
+    }
+
+    /// The ticket footer of `fixture`.
+    pub fn footer(&self, fixture: &str) -> Option<&str> {
+        self.footers.iter().find(|(name, _)| name == fixture).map(|(_, footer)| footer.as_str())
+    }
+}
