@@ -2,3 +2,5 @@
 
 pub mod kernel;
 pub mod report;
+pub mod runpack;
+pub mod sign;

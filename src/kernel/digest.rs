@@ -22,17 +22,26 @@ impl Digest {
 
     /// Whether `text` spells this digest in hex, in either case.
     pub fn spelled(&self, text: &str) -> bool {
-        text.len() == 64
-            && text.as_bytes().chunks_exact(2).zip(self.0).all(|(pair, byte)| {
-                hex_value(pair[0]).zip(hex_value(pair[1])).is_some_and(|(hi, lo)| hi << 4 | lo == byte)
-            })
+        text.len() == 64 && self.ascii().eq_ignore_ascii_case(text.as_bytes())
+    }
+
+    fn ascii(&self) -> [u8; 64] {
+        let mut out = [0; 64];
+        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&hex_pair(byte));
+        }
+        out
     }
 }
 
 /// `bytes` as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|&byte| hex_pair(byte)).map(char::from).collect()
+}
+
+fn hex_pair(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 /// Whether `text` is 64 hex digits.

@@ -112,4 +112,4 @@ impl Archive {
 }
 
 /// Bytes read at a time: small enough to stay in the cache while it is hashed and scanned.
-const CHUNK: usize = 128 << 10;
+const CHUNK: usize = 256 << 10;

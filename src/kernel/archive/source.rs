@@ -10,12 +10,24 @@ use std::sync::Arc;
 /// Archives up to this size are read into memory at once; larger ones are read as needed.
 const IN_MEMORY: u64 = 1 << 20;
 
+/// How much of a file is read ahead.
+const AHEAD: usize = 64 << 10;
+
 /// The bytes of an archive. Cheap to clone; each clone has its own position.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
     inner: Inner,
     len: u64,
     at: u64,
+    /// What was read ahead of a file, and where it starts.
+    ahead: Vec<u8>,
+    ahead_at: u64,
+}
+
+impl Clone for Source {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), len: self.len, at: self.at, ahead: Vec::new(), ahead_at: 0 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -35,12 +47,12 @@ impl Source {
         if metadata.len() <= IN_MEMORY {
             return Ok(Self::from_bytes(fs::read_open(&file, path, IN_MEMORY)?));
         }
-        Ok(Self { inner: Inner::File(Arc::new(file)), len: metadata.len(), at: 0 })
+        Ok(Self { inner: Inner::File(Arc::new(file)), len: metadata.len(), at: 0, ahead: Vec::new(), ahead_at: 0 })
     }
 
     /// Bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len() as u64, inner: Inner::Memory(bytes.into()), at: 0 }
+        Self { len: bytes.len() as u64, inner: Inner::Memory(bytes.into()), at: 0, ahead: Vec::new(), ahead_at: 0 }
     }
 
     /// Length in bytes.
@@ -60,7 +72,8 @@ impl Source {
             return None;
         }
         let mut bytes = vec![0; count];
-        let mut reader = Self { at: offset, ..self.clone() };
+        let mut reader = self.clone();
+        reader.at = offset;
         reader.read_exact(&mut bytes).ok()?;
         Some(bytes)
     }
@@ -84,7 +97,19 @@ impl Read for Source {
                 buffer[..want].copy_from_slice(&bytes[from..from + want]);
                 want
             }
-            Inner::File(file) => read_at(file, &mut buffer[..want], self.at)?,
+            Inner::File(file) => {
+                let ahead_end = self.ahead_at + self.ahead.len() as u64;
+                if !(self.ahead_at..ahead_end).contains(&self.at) && want > 0 {
+                    self.ahead.resize(AHEAD.min(left as usize), 0);
+                    let got = read_at(file, &mut self.ahead, self.at)?;
+                    self.ahead.truncate(got);
+                    self.ahead_at = self.at;
+                }
+                let from = (self.at - self.ahead_at) as usize;
+                let got = want.min(self.ahead.len() - from);
+                buffer[..got].copy_from_slice(&self.ahead[from..from + got]);
+                got
+            }
         };
         self.at += got as u64;
         Ok(got)

@@ -34,38 +34,37 @@ pub fn of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
     Ok(canonicalize(&text)?.into_owned())
 }
 
+/// The canonical form of an object without its member `key`.
+pub fn without(bytes: &[u8], key: &str) -> Result<Vec<u8>> {
+    let tape = scan::parse(bytes)?;
+    let mut out = vec![b'{'];
+    for member in tape.members(0)?.iter().filter(|member| member.key != key) {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        write_string(&member.key, &mut out);
+        out.push(b':');
+        write(&tape, member.value, &mut out)?;
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
 /// Whether one JSON text is in canonical form to the byte.
 pub fn is_canonical(bytes: &[u8]) -> bool {
     Checker::new(bytes).is_some_and(|mut checker| checker.value() == Some(bytes.len()))
 }
 
-/// A look into a canonical object: the ranges of its keys (without quotes) and values, in order.
-#[derive(Debug, Default)]
-pub struct Members {
-    ranges: [(Range<u32>, Range<u32>); Members::MAX],
-    len: usize,
-}
-
-impl Members {
-    /// More members than this and the object has to go through the tape.
-    pub const MAX: usize = 16;
-
-    /// Pairs of key text (escapes unresolved) and value text, as they stand in `line`.
-    pub fn iter<'a>(&'a self, line: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let cut = |r: &Range<u32>| line.get(r.start as usize..r.end as usize).unwrap_or_default();
-        self.ranges[..self.len].iter().map(move |(key, value)| (cut(key), cut(value)))
-    }
-}
-
-/// The members of `line` if it is a canonical object of at most [`Members::MAX`] members; else `None`.
-pub fn members(line: &[u8]) -> Option<Members> {
-    let mut members = Members::default();
-    let mut checker = Checker::new(line)?;
-    (line.first() == Some(&b'{') && checker.object(Some(&mut members))? == line.len()).then_some(members)
+/// Walks a canonical object: calls `visit` with each key (without quotes, escapes unresolved) and value as they
+/// stand in `line`. False when the text is not a canonical object to the byte: what was visited then means nothing.
+pub fn visit<'a>(line: &'a [u8], mut visit: impl FnMut(&'a [u8], &'a [u8])) -> bool {
+    let Some(mut checker) = Checker::new(line) else { return false };
+    let mut cut = |key: Range<usize>, value: Range<usize>| visit(&line[key], &line[value]);
+    line.first() == Some(&b'{') && checker.fields(CHECK_DEPTH, &mut cut).is_some() && checker.at == line.len()
 }
 
 /// Appends the canonical form of node `root` to `out`.
-fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
+pub fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
     enum Step<'t> {
         Value(u32),
         Member(bool, Cow<'t, str>, u32),
@@ -162,6 +161,18 @@ fn is_short_integer(text: &[u8]) -> bool {
     plain && (digits.first() != Some(&b'0') || text == b"0")
 }
 
+/// A decimal fraction of at most 15 digits, not below 1e-6 and without a trailing zero, is its own canonical form:
+/// no other decimal of so few digits is the same double.
+fn is_short_decimal(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let Some(point) = digits.iter().position(|&b| b == b'.') else { return false };
+    let (whole, part) = (&digits[..point], &digits[point + 1..]);
+    digits.len() <= 16
+        && part.iter().all(u8::is_ascii_digit)
+        && part.last().is_some_and(|&last| last != b'0')
+        && (whole != b"0" || !part.starts_with(b"000000"))
+}
+
 /// Walks canonical text and stops at the first byte that is not.
 struct Checker<'b> {
     bytes: &'b [u8],
@@ -174,17 +185,11 @@ const CHECK_DEPTH: usize = 64;
 impl<'b> Checker<'b> {
     fn new(bytes: &'b [u8]) -> Option<Self> {
         let fits = u32::try_from(bytes.len()).is_ok();
-        (fits && std::str::from_utf8(bytes).is_ok()).then_some(Self { bytes, at: 0 })
+        (fits && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok())).then_some(Self { bytes, at: 0 })
     }
 
     fn value(&mut self) -> Option<usize> {
         self.nested(CHECK_DEPTH)?;
-        Some(self.at)
-    }
-
-    /// The object at the start, its members noted in `into`; the position behind it.
-    fn object(&mut self, into: Option<&mut Members>) -> Option<usize> {
-        self.fields(CHECK_DEPTH, into)?;
         Some(self.at)
     }
 
@@ -196,7 +201,7 @@ impl<'b> Checker<'b> {
     fn nested(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
-            b'{' => self.fields(depth.checked_sub(1)?, None),
+            b'{' => self.fields(depth.checked_sub(1)?, &mut |_, _| {}),
             b'[' => self.items(depth.checked_sub(1)?),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true"),
@@ -227,7 +232,7 @@ impl<'b> Checker<'b> {
         }
     }
 
-    fn fields(&mut self, depth: usize, mut into: Option<&mut Members>) -> Option<()> {
+    fn fields(&mut self, depth: usize, visit: &mut impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
@@ -244,11 +249,7 @@ impl<'b> Checker<'b> {
             self.at += 1;
             let start = self.at;
             self.nested(depth)?;
-            if let Some(members) = into.as_deref_mut() {
-                *members.ranges.get_mut(members.len)? =
-                    (key.0.start as u32..key.0.end as u32, start as u32..self.at as u32);
-                members.len += 1;
-            }
+            visit(key.0.clone(), start..self.at);
             last = Some(key);
             self.at += 1;
             match self.bytes.get(self.at - 1)? {
@@ -261,6 +262,14 @@ impl<'b> Checker<'b> {
 
     fn ascends(&self, a: &(Range<usize>, bool), b: &(Range<usize>, bool)) -> bool {
         let (left, right) = (&self.bytes[a.0.clone()], &self.bytes[b.0.clone()]);
+        if let (Some(x), Some(y)) = (left.first(), right.first())
+            && x != y
+            && !a.1
+            && !b.1
+            && (*x < 0x80 || *y < 0x80)
+        {
+            return x < y;
+        }
         if !a.1 && !b.1 && (left.is_ascii() || right.is_ascii()) {
             return left < right;
         }
@@ -309,7 +318,7 @@ impl<'b> Checker<'b> {
     fn number(&mut self) -> Option<()> {
         let end = scan::number_end(self.bytes, self.at)?;
         let text = &self.bytes[self.at..end];
-        if !is_short_integer(text) {
+        if !is_short_integer(text) && !is_short_decimal(text) {
             let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
             if !value.is_finite() || ryu_js::Buffer::new().format(value).as_bytes() != text {
                 return None;

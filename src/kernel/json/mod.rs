@@ -1,6 +1,6 @@
 //! JSON as evidence needs it: strict parsing, RFC 8785 canonical form, and the encodings we print.
 //!
-//! Verbs: `scan::parse` (bytes to tape), `canon::canonicalize`, `canon::members` (a fast look into a canonical
+//! Verbs: `scan::parse` (bytes to tape), `canon::canonicalize`, `canon::visit` (a fast walk over a canonical
 //! object), `read::typed` (strict bytes to a serde type), `tree::Json` (values with exact number text), `encode`.
 //!
 //! **Invariant:** a duplicate key never survives parsing, and equal values have equal canonical bytes.

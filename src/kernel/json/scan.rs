@@ -36,6 +36,8 @@ pub struct Node {
 pub struct Tape<'a> {
     pub text: Cow<'a, str>,
     pub nodes: Vec<Node>,
+    /// Whether an integer in it is not exactly a double, so that its canonical form is another number.
+    pub inexact: bool,
 }
 
 /// Why a text is not JSON, and where.
@@ -54,9 +56,13 @@ pub fn parse(bytes: &[u8]) -> Result<Tape<'_>> {
         return Err(Error::invalid("JSON text is longer than 4 GiB"));
     }
     let text = repair(bytes);
-    let parser = Parser { bytes: text.as_bytes(), at: 0, nodes: Vec::new() };
+    let nodes = Vec::with_capacity((text.len() / 16).min(1 << 16));
+    let mut parser = Parser { bytes: text.as_bytes(), at: 0, nodes, inexact: false };
     match parser.document() {
-        Ok(nodes) => Ok(Tape { text, nodes }),
+        Ok(()) => {
+            let Parser { nodes, inexact, .. } = parser;
+            Ok(Tape { text, nodes, inexact })
+        }
         Err(flaw) => Err(flaw.into_error(text.as_bytes())),
     }
 }
@@ -141,6 +147,7 @@ struct Parser<'b> {
     bytes: &'b [u8],
     at: usize,
     nodes: Vec<Node>,
+    inexact: bool,
 }
 
 /// What may come next inside the innermost container.
@@ -153,7 +160,7 @@ enum Expect {
 }
 
 impl Parser<'_> {
-    fn document(mut self) -> Result<Vec<Node>, Flaw> {
+    fn document(&mut self) -> Result<(), Flaw> {
         let mut open: Vec<u32> = Vec::new();
         let mut expect = Expect::Value;
         loop {
@@ -170,7 +177,7 @@ impl Parser<'_> {
             };
         }
         match self.peek() {
-            None => Ok(self.nodes),
+            None => Ok(()),
             Some(_) => Err(self.flaw("more text follows the JSON value")),
         }
     }
@@ -272,6 +279,10 @@ impl Parser<'_> {
         if !plain && !text.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(self.flaw("number outside the range of a double"));
         }
+        if plain && text.len() > 15 && !text.contains('.') {
+            let double = text.parse::<f64>().unwrap_or_default();
+            self.inexact |= format!("{double:.0}") != text;
+        }
         self.push(Shape::Number, end);
         Ok(())
     }
@@ -304,10 +315,20 @@ impl Parser<'_> {
     }
 }
 
-impl Tape<'_> {
+impl<'a> Tape<'a> {
     /// The text of a node, quotes and brackets included.
     pub fn raw(&self, node: &Node) -> &str {
         &self.text[node.start as usize..node.end as usize]
+    }
+
+    /// As [`Tape::string`], borrowed from the parsed bytes themselves where that is possible.
+    pub fn lasting_string(&self, node: &Node) -> Cow<'a, str> {
+        match &self.text {
+            Cow::Borrowed(text) if node.shape == Shape::Plain => {
+                Cow::Borrowed(&text[node.start as usize + 1..node.end as usize - 1])
+            }
+            _ => Cow::Owned(self.string(node).into_owned()),
+        }
     }
 
     /// The value of a string node: escapes resolved, a lone surrogate as U+FFFD.

@@ -1,0 +1,240 @@
+//! The two lanes of a run, intents and results: one record type, read from and written to canonical lines.
+
+use crate::kernel::clock::Timestamp;
+use crate::kernel::digest::Digest;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::json::{canon, scan};
+use crate::runpack::model;
+use std::borrow::Cow;
+
+/// Which of the two JSONL entries a record stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Intents,
+    Results,
+}
+
+impl Lane {
+    /// The entry's name.
+    pub fn entry(self) -> &'static str {
+        match self {
+            Self::Intents => model::INTENTS,
+            Self::Results => model::RESULTS,
+        }
+    }
+
+    /// The records' `schema_id`.
+    pub fn schema(self) -> &'static str {
+        match self {
+            Self::Intents => model::INTENT_SCHEMA,
+            Self::Results => model::RESULT_SCHEMA,
+        }
+    }
+
+    /// Names of the body, its digest, and the lane's own text field.
+    fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Intents => ("args", "args_digest", "tool_name"),
+            Self::Results => ("result", "result_digest", "status"),
+        }
+    }
+}
+
+/// An intent or a result. Texts are unescaped; `body` (the args or the result) is canonical JSON of a non-empty
+/// object; `label` is the tool name of an intent, the status of a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record<'a> {
+    pub schema_id: Cow<'a, str>,
+    pub schema_version: Cow<'a, str>,
+    pub created_at: Timestamp,
+    pub producer_version: Cow<'a, str>,
+    pub run_id: Cow<'a, str>,
+    pub intent_id: Cow<'a, str>,
+    pub label: Cow<'a, str>,
+    pub digest: Cow<'a, str>,
+    pub body: Option<Cow<'a, [u8]>>,
+    /// Whether an integer was changed by reading it as a double.
+    pub inexact: bool,
+}
+
+/// What can be wrong with a record on its own.
+const NOT_AN_OBJECT: &str = "a record has to be a JSON object";
+
+impl<'a> Record<'a> {
+    /// Reads one record, canonical or not. Duplicate keys and wrong types are errors, unknown keys are dropped.
+    pub fn parse(lane: Lane, line: &'a [u8]) -> Result<Self> {
+        let mut record = Self::default();
+        let mut outcome = Ok(());
+        let canonical = canon::visit(line, |key, value| {
+            if outcome.is_ok() {
+                outcome = record.take(lane, key, Value::Canonical(value));
+            }
+        });
+        if canonical {
+            return outcome.map(|()| record);
+        }
+        let mut record = Self::default();
+        let tape = scan::parse(line)?;
+        match tape.nodes.first().map(|node| node.shape) {
+            Some(scan::Shape::Object) => {}
+            Some(scan::Shape::Null) => return Ok(record),
+            _ => return Err(Error::invalid(NOT_AN_OBJECT)),
+        }
+        record.inexact = tape.inexact;
+        for member in tape.members(0)? {
+            let node = &tape.nodes[member.value as usize];
+            let value = match node.shape {
+                scan::Shape::Plain | scan::Shape::Escaped => Value::Text(tape.lasting_string(node)),
+                scan::Shape::Object => {
+                    let mut canonical = Vec::with_capacity(tape.raw(node).len());
+                    canon::write(&tape, member.value, &mut canonical)?;
+                    Value::Object(canonical)
+                }
+                scan::Shape::Null => Value::Canonical(b"null"),
+                _ => Value::Canonical(b"0"),
+            };
+            record.take(lane, member.key.as_bytes(), value)?;
+        }
+        Ok(record)
+    }
+
+    fn take(&mut self, lane: Lane, key: &[u8], value: Value<'a>) -> Result<()> {
+        let slot = match (lane, key) {
+            (Lane::Intents, b"args") => {
+                self.body = value.object("args")?;
+                return Ok(());
+            }
+            (Lane::Results, b"result") => {
+                self.body = value.object("result")?;
+                return Ok(());
+            }
+            (_, b"created_at") => {
+                if let Some(text) = value.text(key)? {
+                    self.created_at = text.parse()?;
+                }
+                return Ok(());
+            }
+            (Lane::Intents, b"args_digest") | (Lane::Results, b"result_digest") => &mut self.digest,
+            (Lane::Intents, b"tool_name") | (Lane::Results, b"status") => &mut self.label,
+            (_, b"intent_id") => &mut self.intent_id,
+            (_, b"producer_version") => &mut self.producer_version,
+            (_, b"run_id") => &mut self.run_id,
+            (_, b"schema_id") => &mut self.schema_id,
+            (_, b"schema_version") => &mut self.schema_version,
+            _ => return Ok(()),
+        };
+        if let Some(text) = value.text(key)? {
+            *slot = text;
+        }
+        Ok(())
+    }
+
+    /// The same record, owning its texts.
+    pub fn into_owned(self) -> Record<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Record {
+            schema_id: own(self.schema_id),
+            schema_version: own(self.schema_version),
+            created_at: self.created_at,
+            producer_version: own(self.producer_version),
+            run_id: own(self.run_id),
+            intent_id: own(self.intent_id),
+            label: own(self.label),
+            digest: own(self.digest),
+            body: self.body.map(|body| Cow::Owned(body.into_owned())),
+            inexact: self.inexact,
+        }
+    }
+
+    /// Whether a digest is given and, where there is a body to check it against, is the body's.
+    pub fn digest_holds(&self) -> bool {
+        match &self.body {
+            Some(body) if !self.digest.is_empty() => Digest::of(body).spelled(&self.digest),
+            _ => true,
+        }
+    }
+
+    /// Whether the record says it is one of `lane`, in the version this program writes.
+    pub fn schema_holds(&self, lane: Lane) -> bool {
+        self.schema_id == lane.schema() && self.schema_version == model::SCHEMA_VERSION
+    }
+
+    /// Appends the canonical line, newline included.
+    pub fn write(&self, lane: Lane, out: &mut Vec<u8>) {
+        let (body, digest, label) = lane.names();
+        out.push(b'{');
+        let text = |out: &mut Vec<u8>, key: &str, value: &str| {
+            if out.last() != Some(&b'{') {
+                out.push(b',');
+            }
+            canon::write_string(key, out);
+            out.push(b':');
+            canon::write_string(value, out);
+        };
+        let object = |out: &mut Vec<u8>, separator: &str| {
+            if let Some(bytes) = &self.body {
+                out.extend_from_slice(separator.as_bytes());
+                canon::write_string(body, out);
+                out.push(b':');
+                out.extend_from_slice(bytes);
+            }
+        };
+        let created_at = self.created_at.to_string();
+        if lane == Lane::Intents {
+            object(out, "");
+            if self.body.is_some() {
+                out.push(b',');
+                canon::write_string(digest, out);
+                out.push(b':');
+                canon::write_string(&self.digest, out);
+            } else {
+                text(out, digest, &self.digest);
+            }
+        }
+        text(out, "created_at", &created_at);
+        text(out, "intent_id", &self.intent_id);
+        text(out, "producer_version", &self.producer_version);
+        if lane == Lane::Results {
+            object(out, ",");
+            text(out, digest, &self.digest);
+        }
+        text(out, "run_id", &self.run_id);
+        text(out, "schema_id", &self.schema_id);
+        text(out, "schema_version", &self.schema_version);
+        text(out, label, &self.label);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// A member's value on its way into a record.
+enum Value<'a> {
+    /// Canonical text as it stands in the line.
+    Canonical(&'a [u8]),
+    Text(Cow<'a, str>),
+    Object(Vec<u8>),
+}
+
+impl<'a> Value<'a> {
+    fn text(self, key: &[u8]) -> Result<Option<Cow<'a, str>>> {
+        match self {
+            Self::Text(text) => Ok(Some(text)),
+            Self::Canonical(b"null") => Ok(None),
+            Self::Canonical([b'"', inner @ .., b'"']) => {
+                let inner = std::str::from_utf8(inner).unwrap_or_default();
+                let escaped = memchr::memchr(b'\\', inner.as_bytes()).is_some();
+                Ok(Some(if escaped { Cow::Owned(scan::unescape(inner)) } else { Cow::Borrowed(inner) }))
+            }
+            _ => Err(Error::invalid(format!("`{}` has to be a string", String::from_utf8_lossy(key)))),
+        }
+    }
+
+    fn object(self, key: &str) -> Result<Option<Cow<'a, [u8]>>> {
+        match self {
+            Self::Canonical(b"null" | b"{}") => Ok(None),
+            Self::Object(bytes) if bytes == b"{}" => Ok(None),
+            Self::Object(bytes) => Ok(Some(Cow::Owned(bytes))),
+            Self::Canonical(bytes @ [b'{', ..]) => Ok(Some(Cow::Borrowed(bytes))),
+            _ => Err(Error::invalid(format!("`{key}` has to be an object"))),
+        }
+    }
+}

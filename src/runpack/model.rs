@@ -1,0 +1,186 @@
+//! What is on disk: the JSON entries of a runpack. Missing fields and `null` read as empty, unknown keys are dropped.
+
+use crate::kernel::clock::Timestamp;
+use crate::kernel::digest::Digest;
+use crate::kernel::error::Result;
+use crate::kernel::json::canon;
+use crate::sign::envelope::Signature;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+pub const MANIFEST: &str = "manifest.json";
+pub const RUN: &str = "run.json";
+pub const REFS: &str = "refs.json";
+pub const INTENTS: &str = "intents.jsonl";
+pub const RESULTS: &str = "results.jsonl";
+/// The entries every manifest has to declare, in the order it declares them.
+pub const DECLARED: [&str; 4] = [INTENTS, REFS, RESULTS, RUN];
+
+pub const SCHEMA_VERSION: &str = "1.0.0";
+pub const MANIFEST_SCHEMA: &str = "gait.runpack.manifest";
+pub const RUN_SCHEMA: &str = "gait.runpack.run";
+pub const REFS_SCHEMA: &str = "gait.runpack.refs";
+pub const INTENT_SCHEMA: &str = "gait.runpack.intent";
+pub const RESULT_SCHEMA: &str = "gait.runpack.result";
+
+/// `null` reads as the default value.
+pub(in crate::runpack) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A list whose `null` elements read as all-empty records.
+fn null_items<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    let items = Option::<Vec<Option<T>>>::deserialize(deserializer)?;
+    Ok(items.map(|items| items.into_iter().map(Option::unwrap_or_default).collect()))
+}
+
+/// `manifest.json`: what the pack holds and the digest that stands for all of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Manifest {
+    #[serde(deserialize_with = "nullable")]
+    pub schema_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub schema_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
+    pub producer_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub run_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub capture_mode: String,
+    #[serde(deserialize_with = "null_items")]
+    pub files: Option<Vec<FileDigest>>,
+    #[serde(deserialize_with = "nullable")]
+    pub manifest_digest: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
+}
+
+/// One declared entry: its name and the SHA-256 of its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileDigest {
+    #[serde(deserialize_with = "nullable")]
+    pub path: String,
+    #[serde(deserialize_with = "nullable")]
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// The declared entries.
+    pub fn files(&self) -> &[FileDigest] {
+        self.files.as_deref().unwrap_or_default()
+    }
+
+    /// The digest over the known fields, with `manifest_digest` empty and no signatures.
+    pub fn digest(&self) -> Result<Digest> {
+        let bare = Self { manifest_digest: String::new(), signatures: Vec::new(), ..self.clone() };
+        Ok(Digest::of(&canon::of(&bare)?))
+    }
+}
+
+/// `run.json`: the run and where it took place.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    #[serde(deserialize_with = "nullable")]
+    pub schema_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub schema_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
+    pub producer_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub run_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub env: Env,
+    #[serde(deserialize_with = "null_items")]
+    pub timeline: Option<Vec<TimelineEvent>>,
+}
+
+/// The machine a run took place on; `os` and `arch` by their Go names (`linux`, `amd64`).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Env {
+    #[serde(deserialize_with = "nullable")]
+    pub os: String,
+    #[serde(deserialize_with = "nullable")]
+    pub arch: String,
+    #[serde(deserialize_with = "nullable")]
+    pub runtime: String,
+}
+
+/// Something that happened at a time, about a call or about nothing (`reference` empty).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimelineEvent {
+    #[serde(deserialize_with = "nullable")]
+    pub event: String,
+    #[serde(deserialize_with = "nullable")]
+    pub ts: Timestamp,
+    #[serde(rename = "ref", deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+}
+
+/// `refs.json`: what the run looked up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refs {
+    #[serde(deserialize_with = "nullable")]
+    pub schema_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub schema_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
+    pub producer_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub run_id: String,
+    #[serde(deserialize_with = "null_items")]
+    pub receipts: Option<Vec<Receipt>>,
+}
+
+/// One thing looked up: where, what for, and the digest of what came back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    #[serde(deserialize_with = "nullable")]
+    pub ref_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub source_type: String,
+    #[serde(deserialize_with = "nullable")]
+    pub source_locator: String,
+    #[serde(deserialize_with = "nullable")]
+    pub query_digest: String,
+    #[serde(deserialize_with = "nullable")]
+    pub content_digest: String,
+    #[serde(deserialize_with = "nullable")]
+    pub retrieved_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
+    pub redaction_mode: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub sensitivity_label: String,
+    #[serde(deserialize_with = "object_or_nothing", skip_serializing_if = "Option::is_none")]
+    pub retrieval_params: Option<Box<RawValue>>,
+}
+
+/// An object that is not empty; `null` and `{}` are nothing, anything else is an error.
+fn object_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    match raw {
+        Some(raw) if raw.get() == "null" || raw.get() == "{}" => Ok(None),
+        Some(raw) if !raw.get().starts_with('{') => Err(serde::de::Error::custom("expected an object")),
+        other => Ok(other),
+    }
+}

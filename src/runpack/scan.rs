@@ -1,0 +1,387 @@
+//! One pass over an archive: every entry hashed once, every record parsed once, everything odd noted.
+
+use crate::kernel::archive::read::Archive;
+use crate::kernel::digest::{Digest, Hasher};
+use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::fs::DOCUMENT_LIMIT;
+use crate::kernel::json::read;
+use crate::runpack::lane::{Lane, Record};
+use crate::runpack::model::{self, Manifest, Refs, Run};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longest line of a lane, in bytes; the writer keeps to it too.
+pub const LINE_LIMIT: usize = 10 << 20;
+/// Most record findings that are listed one by one.
+const LISTED: usize = 1000;
+/// Lanes smaller than this together are not worth a second thread.
+const PARALLEL_FROM: u64 = 256 << 10;
+
+/// Sees every record of a lane, in order, while the lane is hashed. What it collects may be used only after the
+/// whole pack has verified.
+pub trait Observe: Send {
+    /// One record and its position in the lane, from 0.
+    fn record(&mut self, index: usize, record: &Record<'_>) -> Result<()>;
+}
+
+/// Sees nothing.
+impl Observe for () {
+    fn record(&mut self, _: usize, _: &Record<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(usize, &Record<'_>) -> Result<()> + Send> Observe for F {
+    fn record(&mut self, index: usize, record: &Record<'_>) -> Result<()> {
+        self(index, record)
+    }
+}
+
+/// A declared digest that is not the entry's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct HashMismatch {
+    pub path: String,
+    pub expected: String,
+    pub actual: String,
+}
+
+/// A record whose digest field is not its body's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordMismatch {
+    pub path: String,
+    /// 1-based record number.
+    pub record: usize,
+    pub intent_id: String,
+}
+
+/// What one lane holds, apart from its records.
+#[derive(Debug, Default)]
+pub struct LaneScan {
+    pub records: usize,
+    /// Whether every record names the lane's schema and version.
+    pub schema_holds: bool,
+    pub digest_mismatches: Vec<RecordMismatch>,
+    /// Records that name another run.
+    pub foreign: usize,
+}
+
+/// Everything one pass found.
+#[derive(Debug)]
+pub struct Contents {
+    pub manifest: Manifest,
+    /// The manifest as it stands in the archive.
+    pub manifest_bytes: Vec<u8>,
+    pub run: Run,
+    pub refs: Refs,
+    pub intents: LaneScan,
+    pub results: LaneScan,
+    pub missing_files: Vec<String>,
+    pub hash_mismatches: Vec<HashMismatch>,
+    /// Anything else that makes the pack untrustworthy, one line each.
+    pub faults: Vec<String>,
+    /// Schema ids and versions this program does not know, one line each.
+    pub schema_faults: Vec<String>,
+}
+
+/// Reads the whole archive once. `Err`: no manifest to go by, or a problem of the machine; everything else is noted.
+pub fn scan(archive: &mut Archive, intents: &mut dyn Observe, results: &mut dyn Observe) -> Result<Contents> {
+    let manifest_bytes = archive
+        .bytes(model::MANIFEST, DOCUMENT_LIMIT)?
+        .ok_or_else(|| Error::invalid("no runpack: the archive has no manifest.json"))?;
+    let manifest: Manifest = read::typed(&manifest_bytes).map_err(|e| e.at(model::MANIFEST))?;
+    if manifest.run_id.is_empty() {
+        return Err(Error::invalid("no runpack: manifest.json names no run_id"));
+    }
+    let mut contents = Contents {
+        manifest,
+        manifest_bytes,
+        run: Run::default(),
+        refs: Refs::default(),
+        intents: LaneScan::default(),
+        results: LaneScan::default(),
+        missing_files: Vec::new(),
+        hash_mismatches: Vec::new(),
+        faults: Vec::new(),
+        schema_faults: Vec::new(),
+    };
+    let mut actual = read_lanes(archive, intents, results, &mut contents)?;
+    read_documents(archive, &mut actual, &mut contents)?;
+    compare(&actual, &mut contents)?;
+    agree(&mut contents);
+    Ok(contents)
+}
+
+/// The digest of each entry there is; none for one whose data is damaged.
+type Digests = BTreeMap<String, Option<Digest>>;
+
+/// Damage and malformed content are findings; what the machine does wrong is not.
+fn note(error: Error, place: &str, faults: &mut Vec<String>) -> Result<()> {
+    match error.kind() {
+        Kind::InvalidInput | Kind::VerificationFailed => {
+            faults.push(if place.is_empty() { error.to_string() } else { format!("{place}: {error}") });
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}
+
+fn read_lanes(
+    archive: &mut Archive,
+    intents: &mut dyn Observe,
+    results: &mut dyn Observe,
+    contents: &mut Contents,
+) -> Result<Digests> {
+    let size = |lane: Lane| archive.entries().iter().find(|e| e.name == lane.entry()).map_or(0, |e| e.size);
+    let together = size(Lane::Intents) + size(Lane::Results) < PARALLEL_FROM;
+    let run_id = contents.manifest.run_id.clone();
+    let (first, second) = if together {
+        let first = read_lane(archive, Lane::Intents, &run_id, intents);
+        (first, read_lane(archive, Lane::Results, &run_id, results))
+    } else {
+        let mut other = archive.clone();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| read_lane(&mut other, Lane::Results, &run_id, results));
+            let first = read_lane(archive, Lane::Intents, &run_id, intents);
+            let gone = || Err(Error::new(Kind::Internal, "a reader thread ended early"));
+            (first, second.join().unwrap_or_else(|_| gone()))
+        })
+    };
+    let mut digests = Digests::new();
+    for (lane, outcome) in [(Lane::Intents, first), (Lane::Results, second)] {
+        let Some((scan, digest, fault)) = outcome? else { continue };
+        if let Some(fault) = fault {
+            note(fault, lane.entry(), &mut contents.faults)?;
+        }
+        digests.insert(lane.entry().to_owned(), digest);
+        match lane {
+            Lane::Intents => contents.intents = scan,
+            Lane::Results => contents.results = scan,
+        }
+    }
+    Ok(digests)
+}
+
+type LaneOutcome = Option<(LaneScan, Option<Digest>, Option<Error>)>;
+
+/// Streams one lane; `None` when the archive does not have it. The digest is missing when the data is damaged.
+fn read_lane(archive: &mut Archive, lane: Lane, run_id: &str, observer: &mut dyn Observe) -> Result<LaneOutcome> {
+    if !archive.entries().iter().any(|entry| entry.name == lane.entry()) {
+        return Ok(None);
+    }
+    let mut hasher = Hasher::default();
+    let mut reader = LaneReader {
+        lane,
+        run_id,
+        observer,
+        scan: LaneScan { schema_holds: true, ..LaneScan::default() },
+        line: 0,
+        carry: Vec::new(),
+        fault: None,
+    };
+    let streamed = archive.stream(lane.entry(), |chunk| {
+        hasher.update(chunk);
+        reader.take(chunk);
+        Ok(())
+    });
+    reader.finish();
+    let LaneReader { scan, fault, .. } = reader;
+    match streamed {
+        Ok(()) => Ok(Some((scan, Some(hasher.finish()), fault))),
+        Err(damage) => Ok(Some((scan, None, Some(damage)))),
+    }
+}
+
+/// Cuts a lane into lines and looks at each record.
+struct LaneReader<'o> {
+    lane: Lane,
+    run_id: &'o str,
+    observer: &'o mut dyn Observe,
+    scan: LaneScan,
+    line: usize,
+    /// The start of a line whose end has not come yet.
+    carry: Vec<u8>,
+    /// The first line that cannot be read; what follows it is only hashed.
+    fault: Option<Error>,
+}
+
+impl LaneReader<'_> {
+    fn take(&mut self, chunk: &[u8]) {
+        let mut rest = chunk;
+        while self.fault.is_none() {
+            let Some(end) = memchr::memchr(b'\n', rest) else { break };
+            if self.carry.is_empty() {
+                self.line(&rest[..end]);
+            } else {
+                self.carry.extend_from_slice(&rest[..end]);
+                let line = std::mem::take(&mut self.carry);
+                self.line(&line);
+                self.carry = line;
+                self.carry.clear();
+            }
+            rest = &rest[end + 1..];
+        }
+        if self.fault.is_none() {
+            self.carry.extend_from_slice(rest);
+            if self.carry.len() > LINE_LIMIT {
+                let line = self.line + 1;
+                self.fault = Some(Error::invalid(format!("line {line} is longer than {LINE_LIMIT} bytes")));
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.fault.is_none() && !self.carry.is_empty() {
+            let line = std::mem::take(&mut self.carry);
+            self.line(&line);
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.line += 1;
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        let seen = Record::parse(self.lane, line).and_then(|record| {
+            self.note(&record);
+            self.observer.record(self.scan.records, &record)
+        });
+        self.scan.records += 1;
+        if let Err(error) = seen {
+            let place = format!("line {}", self.line);
+            self.fault = Some(error.at(place));
+        }
+    }
+
+    fn note(&mut self, record: &Record<'_>) {
+        self.scan.schema_holds &= record.schema_holds(self.lane);
+        if record.run_id != self.run_id {
+            self.scan.foreign += 1;
+        }
+        if self.scan.digest_mismatches.len() < LISTED && !record.digest_holds() {
+            self.scan.digest_mismatches.push(RecordMismatch {
+                path: self.lane.entry().to_owned(),
+                record: self.scan.records + 1,
+                intent_id: record.intent_id.clone().into_owned(),
+            });
+        }
+    }
+}
+
+/// Reads `run.json` and `refs.json`, and hashes whatever else is declared.
+fn read_documents(archive: &mut Archive, digests: &mut Digests, contents: &mut Contents) -> Result<()> {
+    let names: Vec<String> = archive.entries().iter().map(|entry| entry.name.clone()).collect();
+    for name in names {
+        if name == model::MANIFEST || name == model::INTENTS || name == model::RESULTS {
+            continue;
+        }
+        if name != model::RUN && name != model::REFS {
+            let mut hasher = Hasher::default();
+            let streamed = archive.stream(&name, |chunk| {
+                hasher.update(chunk);
+                Ok(())
+            });
+            let digest = streamed.is_ok().then(|| hasher.finish());
+            digests.insert(name, digest);
+            if let Err(damage) = streamed {
+                note(damage, "", &mut contents.faults)?;
+            }
+            continue;
+        }
+        let bytes = match archive.bytes(&name, DOCUMENT_LIMIT) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(damage) => {
+                digests.insert(name, None);
+                note(damage, "", &mut contents.faults)?;
+                continue;
+            }
+        };
+        digests.insert(name.clone(), Some(Digest::of(&bytes)));
+        let parsed = if name == model::RUN {
+            read::typed(&bytes).map(|run| contents.run = run)
+        } else {
+            read::typed(&bytes).map(|refs| contents.refs = refs)
+        };
+        if let Err(error) = parsed {
+            note(error, &name, &mut contents.faults)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares what is declared with what is there, both ways.
+fn compare(actual: &Digests, contents: &mut Contents) -> Result<()> {
+    let mut declared = BTreeSet::new();
+    for file in contents.manifest.files() {
+        if !declared.insert(file.path.as_str()) {
+            contents.faults.push(format!("the manifest declares {:?} twice", file.path));
+            continue;
+        }
+        match actual.get(&file.path) {
+            Some(None) => {}
+            Some(Some(digest)) if digest.spelled(&file.sha256) => {}
+            Some(Some(digest)) => contents.hash_mismatches.push(HashMismatch {
+                path: file.path.clone(),
+                expected: file.sha256.clone(),
+                actual: digest.to_string(),
+            }),
+            None => contents.missing_files.push(file.path.clone()),
+        }
+    }
+    for name in model::DECLARED {
+        if !declared.contains(name) {
+            contents.missing_files.push(name.to_owned());
+        }
+    }
+    for name in actual.keys().filter(|name| !declared.contains(name.as_str())) {
+        if !model::DECLARED.contains(&name.as_str()) {
+            contents.faults.push(format!("the manifest does not declare {name:?}"));
+        }
+    }
+    let digest = contents.manifest.digest()?;
+    if contents.manifest.manifest_digest != digest.to_string() {
+        contents.hash_mismatches.push(HashMismatch {
+            path: model::MANIFEST.to_owned(),
+            expected: contents.manifest.manifest_digest.clone(),
+            actual: digest.to_string(),
+        });
+    }
+    contents.missing_files.sort();
+    contents.hash_mismatches.sort();
+    Ok(())
+}
+
+/// Checks that the parts speak of the same run, in schemas this program knows.
+fn agree(contents: &mut Contents) {
+    let Contents { manifest, run, refs, intents, results, faults, schema_faults, missing_files, .. } = contents;
+    let sound = |name: &str| !missing_files.iter().any(|missing| missing == name);
+    let ids = [(model::RUN, &run.run_id), (model::REFS, &refs.run_id)];
+    for (name, id) in ids.into_iter().filter(|(name, _)| sound(name)) {
+        if *id != manifest.run_id {
+            faults.push(format!("{name} names run {id:?}, the manifest {:?}", manifest.run_id));
+        }
+    }
+    if !matches!(manifest.capture_mode.as_str(), "reference" | "raw") {
+        schema_faults.push(format!("manifest.json: unknown capture_mode {:?}", manifest.capture_mode));
+    }
+    let parts = [
+        (model::MANIFEST, &manifest.schema_id, &manifest.schema_version, model::MANIFEST_SCHEMA),
+        (model::RUN, &run.schema_id, &run.schema_version, model::RUN_SCHEMA),
+        (model::REFS, &refs.schema_id, &refs.schema_version, model::REFS_SCHEMA),
+    ];
+    for (name, id, version, want) in parts {
+        if sound(name) && (id != want || version != model::SCHEMA_VERSION) {
+            schema_faults.push(format!("{name}: schema {id:?} {version:?}, expected {want} {}", model::SCHEMA_VERSION));
+        }
+    }
+    for (lane, scan) in [(Lane::Intents, intents), (Lane::Results, results)] {
+        if scan.records > 0 && !scan.schema_holds {
+            schema_faults.push(format!(
+                "{}: a record is not {} {}",
+                lane.entry(),
+                lane.schema(),
+                model::SCHEMA_VERSION
+            ));
+        }
+    }
+}
