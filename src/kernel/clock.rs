@@ -45,6 +45,11 @@ impl Timestamp {
         Self { local: self.local.checked_add(span).unwrap_or(self.local), ..*self }
     }
 
+    /// How long after `earlier` this is; `None` when it is before.
+    pub fn since(&self, earlier: &Self) -> Option<std::time::Duration> {
+        self.utc().local.duration_since(earlier.utc().local).try_into().ok()
+    }
+
     /// `YYYYMMDDTHHMMSSZ` in UTC, for file names.
     pub fn compact(&self) -> String {
         self.utc().local.strftime("%Y%m%dT%H%M%SZ").to_string()

@@ -24,7 +24,7 @@ pub const INTENT_SCHEMA: &str = "gait.runpack.intent";
 pub const RESULT_SCHEMA: &str = "gait.runpack.result";
 
 /// `null` reads as the default value.
-pub(in crate::runpack) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

@@ -166,16 +166,7 @@ impl Session {
             run.run_id = id.clone();
         }
         check_run_id(&run.run_id)?;
-        default_text(&mut run.schema_id, model::RUN_SCHEMA);
-        default_text(&mut run.schema_version, model::SCHEMA_VERSION);
-        default_text(&mut run.producer_version, PRODUCER);
-        if run.created_at.is_zero() {
-            run.created_at = options.clock.now();
-        }
-        let host = host();
-        default_text(&mut run.env.os, &host.os);
-        default_text(&mut run.env.arch, &host.arch);
-        default_text(&mut run.env.runtime, &host.runtime);
+        fill_run(&mut run, &options.clock);
         Ok(Self {
             path: dir.join(format!("runpack_{}.zip", run.run_id)),
             run,
@@ -190,19 +181,8 @@ impl Session {
 
     fn take(&mut self, lane: Lane, value: &[u8]) -> Result<()> {
         let mut record = Record::parse(lane, value)?;
-        if record.schema_id.is_empty() {
-            record.schema_id = Cow::Borrowed(lane.schema());
-        }
-        if record.schema_version.is_empty() {
-            record.schema_version = Cow::Borrowed(model::SCHEMA_VERSION);
-        }
-        if record.created_at.is_zero() {
-            record.created_at = self.run.created_at;
-        }
-        if record.producer_version.is_empty() {
-            record.producer_version = Cow::Borrowed(&self.run.producer_version);
-        }
-        if self.override_id || record.run_id.is_empty() {
+        fill_record(&mut record, lane, &self.run);
+        if self.override_id {
             record.run_id = Cow::Borrowed(&self.run.run_id);
         }
         self.doubts.look_at(lane, &record, &self.run.run_id, self.strict)?;
@@ -259,16 +239,10 @@ impl Session {
 
     fn seal(self, mut refs: Refs, input_mode: Option<String>, options: &Options<'_>) -> Result<Recorded> {
         let capture_mode = capture_mode(options.capture_mode.as_deref(), input_mode.as_deref())?;
-        default_text(&mut refs.schema_id, model::REFS_SCHEMA);
-        default_text(&mut refs.schema_version, model::SCHEMA_VERSION);
-        default_text(&mut refs.producer_version, &self.run.producer_version);
-        if refs.created_at.is_zero() {
-            refs.created_at = self.run.created_at;
-        }
-        if self.override_id || refs.run_id.is_empty() {
+        fill_refs(&mut refs, &self.run);
+        if self.override_id {
             refs.run_id.clone_from(&self.run.run_id);
         }
-        refs.receipts.get_or_insert_default();
         let warnings = self.doubts.warnings(&refs, &self.run.run_id);
         if self.strict && !warnings.is_empty() {
             return Err(Error::invalid(warnings.join("; ")));
@@ -306,6 +280,51 @@ fn default_text(slot: &mut String, default: &str) {
     if slot.is_empty() {
         default.clone_into(slot);
     }
+}
+
+/// Fills what a run leaves open: schema, producer, time and machine.
+pub(in crate::runpack) fn fill_run(run: &mut Run, clock: &Clock) {
+    default_text(&mut run.schema_id, model::RUN_SCHEMA);
+    default_text(&mut run.schema_version, model::SCHEMA_VERSION);
+    default_text(&mut run.producer_version, PRODUCER);
+    if run.created_at.is_zero() {
+        run.created_at = clock.now();
+    }
+    let host = host();
+    default_text(&mut run.env.os, &host.os);
+    default_text(&mut run.env.arch, &host.arch);
+    default_text(&mut run.env.runtime, &host.runtime);
+}
+
+/// Fills what a record leaves open from its lane and its run.
+pub(in crate::runpack) fn fill_record<'r>(record: &mut Record<'r>, lane: Lane, run: &'r Run) {
+    if record.schema_id.is_empty() {
+        record.schema_id = Cow::Borrowed(lane.schema());
+    }
+    if record.schema_version.is_empty() {
+        record.schema_version = Cow::Borrowed(model::SCHEMA_VERSION);
+    }
+    if record.created_at.is_zero() {
+        record.created_at = run.created_at;
+    }
+    if record.producer_version.is_empty() {
+        record.producer_version = Cow::Borrowed(&run.producer_version);
+    }
+    if record.run_id.is_empty() {
+        record.run_id = Cow::Borrowed(&run.run_id);
+    }
+}
+
+/// Fills what the references leave open from the run.
+pub(in crate::runpack) fn fill_refs(refs: &mut Refs, run: &Run) {
+    default_text(&mut refs.schema_id, model::REFS_SCHEMA);
+    default_text(&mut refs.schema_version, model::SCHEMA_VERSION);
+    default_text(&mut refs.producer_version, &run.producer_version);
+    if refs.created_at.is_zero() {
+        refs.created_at = run.created_at;
+    }
+    default_text(&mut refs.run_id, &run.run_id);
+    refs.receipts.get_or_insert_default();
 }
 
 /// This machine by the names the format uses.

@@ -175,15 +175,21 @@ fn read_lane(archive: &mut Archive, lane: Lane, run_id: &str, observer: &mut dyn
         observer,
         scan: LaneScan { schema_holds: true, ..LaneScan::default() },
         line: 0,
-        carry: Vec::new(),
         fault: None,
     };
+    let mut lines = Lines::default();
     let streamed = archive.stream(lane.entry(), |chunk| {
         hasher.update(chunk);
-        reader.take(chunk);
+        if reader.fault.is_none()
+            && let Err(fault) = lines.cut(chunk, |line| reader.line(line))
+        {
+            reader.fault = Some(fault.at(format!("line {}", reader.line + 1)));
+        }
         Ok(())
     });
-    reader.finish();
+    if reader.fault.is_none() {
+        lines.end(|line| reader.line(line));
+    }
     let LaneReader { scan, fault, .. } = reader;
     match streamed {
         Ok(()) => Ok(Some((scan, Some(hasher.finish()), fault))),
@@ -191,56 +197,64 @@ fn read_lane(archive: &mut Archive, lane: Lane, run_id: &str, observer: &mut dyn
     }
 }
 
-/// Cuts a lane into lines and looks at each record.
+/// Cuts a stream of chunks into lines of at most [`LINE_LIMIT`] bytes.
+#[derive(Default)]
+pub(in crate::runpack) struct Lines {
+    /// The start of a line whose end has not come yet.
+    carry: Vec<u8>,
+}
+
+impl Lines {
+    /// Gives every line that ends in `chunk` to `take`, without its newline, until that says false.
+    pub(in crate::runpack) fn cut(&mut self, chunk: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> Result<()> {
+        let mut rest = chunk;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let go_on = if self.carry.is_empty() {
+                take(&rest[..end])
+            } else {
+                self.carry.extend_from_slice(&rest[..end]);
+                let go_on = take(&self.carry);
+                self.carry.clear();
+                go_on
+            };
+            rest = &rest[end + 1..];
+            if !go_on {
+                return Ok(());
+            }
+        }
+        self.carry.extend_from_slice(rest);
+        if self.carry.len() > LINE_LIMIT {
+            return Err(Error::invalid(format!("longer than {LINE_LIMIT} bytes")));
+        }
+        Ok(())
+    }
+
+    /// Gives what follows the last newline to `take`.
+    pub(in crate::runpack) fn end(self, mut take: impl FnMut(&[u8]) -> bool) {
+        if !self.carry.is_empty() {
+            take(&self.carry);
+        }
+    }
+}
+
+/// Looks at each record of a lane.
 struct LaneReader<'o> {
     lane: Lane,
     run_id: &'o str,
     observer: &'o mut dyn Observe,
     scan: LaneScan,
     line: usize,
-    /// The start of a line whose end has not come yet.
-    carry: Vec<u8>,
     /// The first line that cannot be read; what follows it is only hashed.
     fault: Option<Error>,
 }
 
 impl LaneReader<'_> {
-    fn take(&mut self, chunk: &[u8]) {
-        let mut rest = chunk;
-        while self.fault.is_none() {
-            let Some(end) = memchr::memchr(b'\n', rest) else { break };
-            if self.carry.is_empty() {
-                self.line(&rest[..end]);
-            } else {
-                self.carry.extend_from_slice(&rest[..end]);
-                let line = std::mem::take(&mut self.carry);
-                self.line(&line);
-                self.carry = line;
-                self.carry.clear();
-            }
-            rest = &rest[end + 1..];
-        }
-        if self.fault.is_none() {
-            self.carry.extend_from_slice(rest);
-            if self.carry.len() > LINE_LIMIT {
-                let line = self.line + 1;
-                self.fault = Some(Error::invalid(format!("line {line} is longer than {LINE_LIMIT} bytes")));
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        if self.fault.is_none() && !self.carry.is_empty() {
-            let line = std::mem::take(&mut self.carry);
-            self.line(&line);
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) {
+    /// Whether the next line is wanted too.
+    fn line(&mut self, line: &[u8]) -> bool {
         self.line += 1;
         let line = line.trim_ascii();
         if line.is_empty() {
-            return;
+            return true;
         }
         let seen = Record::parse(self.lane, line).and_then(|record| {
             self.note(&record);
@@ -251,6 +265,7 @@ impl LaneReader<'_> {
             let place = format!("line {}", self.line);
             self.fault = Some(error.at(place));
         }
+        self.fault.is_none()
     }
 
     fn note(&mut self, record: &Record<'_>) {

@@ -2,7 +2,7 @@
 
 use crate::kernel::archive::read::{Archive, Limits};
 use crate::kernel::digest::Digest;
-use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
 use crate::runpack::scan::{self, Contents, HashMismatch, Observe, RecordMismatch};
 use crate::sign::envelope::{self, Check, Refusal, Signature};
@@ -145,14 +145,30 @@ pub fn open(
 ) -> Result<Verified<Contents>> {
     let contents = scan::scan(archive, intents, results)?;
     let report = judge(&contents, &Demands::standard(trust.clone()))?;
-    let broken = report.broken(contents.schema_faults.len());
-    if broken.is_empty() {
-        return Ok(Verified { inner: contents, signature_status: report.signature_status });
-    }
-    Err(Error::new(Kind::VerificationFailed, format!("the runpack does not hold: {}", broken.join("; "))))
+    report.hold_but(contents.schema_faults.len())?;
+    Ok(Verified { inner: contents, signature_status: report.signature_status })
+}
+
+/// Refuses content with schemas this program does not know.
+pub fn known(contents: &Contents) -> Result<()> {
+    if contents.schema_faults.is_empty() { Ok(()) } else { Err(does_not_hold(&contents.schema_faults)) }
+}
+
+fn does_not_hold(why: &[String]) -> Error {
+    Error::verification(format!("the runpack does not hold: {}", why.join("; ")))
 }
 
 impl Report {
+    /// An error that says why, when the pack does not hold.
+    pub fn hold(&self) -> Result<()> {
+        self.hold_but(0)
+    }
+
+    fn hold_but(&self, schema: usize) -> Result<()> {
+        let broken = self.broken(schema);
+        if broken.is_empty() { Ok(()) } else { Err(does_not_hold(&broken)) }
+    }
+
     /// What makes the pack untrustworthy, one phrase each, the last `schema` structure errors aside.
     fn broken(&self, schema: usize) -> Vec<String> {
         let mut broken: Vec<String> = self.missing_files.iter().map(|name| format!("{name} is missing")).collect();

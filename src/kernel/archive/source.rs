@@ -1,6 +1,6 @@
 //! Where an archive's bytes are: in memory, or in a file read by position.
 
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -76,6 +76,28 @@ impl Source {
         reader.at = offset;
         reader.read_exact(&mut bytes).ok()?;
         Some(bytes)
+    }
+
+    /// Whether another archive is the same, byte for byte.
+    pub fn same_bytes(&self, other: &Self) -> Result<bool> {
+        if self.len != other.len {
+            return Ok(false);
+        }
+        let (mut a, mut b) = (self.clone(), other.clone());
+        (a.at, b.at) = (0, 0);
+        let mut buffers = (vec![0; AHEAD], vec![0; AHEAD]);
+        let mut left = self.len;
+        while left > 0 {
+            let size = left.min(AHEAD as u64) as usize;
+            let (x, y) = (&mut buffers.0[..size], &mut buffers.1[..size]);
+            let read = a.read_exact(x).and_then(|()| b.read_exact(y));
+            read.map_err(|e| Error::new(Kind::Io, format!("cannot read the archives: {e}")))?;
+            if x != y {
+                return Ok(false);
+            }
+            left -= size as u64;
+        }
+        Ok(true)
     }
 
     /// All bytes, at most `limit` of them.

@@ -3,6 +3,8 @@
 use crate::kernel::error::Result;
 use crate::kernel::json::canon;
 use crate::kernel::json::scan::{self, Shape, Tape};
+use serde::ser::{Error as _, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// A JSON value. Numbers are the text they were written with, so integers of any size compare exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,23 @@ impl Json {
                 }
                 out.push(b'}');
             }
+        }
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            Json::Number(text) => match (text.parse::<u64>(), text.parse::<i64>()) {
+                (Ok(number), _) => serializer.serialize_u64(number),
+                (_, Ok(number)) => serializer.serialize_i64(number),
+                _ => RawValue::from_string(text.to_string()).map_err(S::Error::custom)?.serialize(serializer),
+            },
+            Json::String(text) => serializer.serialize_str(text),
+            Json::Array(items) => serializer.collect_seq(items),
+            Json::Object(members) => serializer.collect_map(members.iter().map(|(key, value)| (key, value))),
         }
     }
 }

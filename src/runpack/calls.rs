@@ -1,0 +1,149 @@
+//! What changed in which call: the first differing calls of two packs, place by place.
+
+use crate::kernel::error::Result;
+use crate::kernel::json::delta::{self, Difference};
+use crate::kernel::json::tree::{self, Json};
+use crate::runpack::compare::{Lanes, Privacy, Seen};
+use crate::runpack::lane::{Lane, Record};
+use crate::runpack::read::Pack;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// How many differing calls are explained.
+pub const EXPLAINED: usize = 50;
+/// How many differences are listed per call.
+const LISTED: usize = 100;
+
+/// How a call differs, the left pack being the measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Both packs have it.
+    Changed,
+    /// Only the left pack has the intent.
+    Missing,
+    /// Only the right pack has the intent.
+    Extra,
+}
+
+/// A call that differs. Paths of differences: `/tool_name`, `/args/..`, `/status`, `/result/..`, and the digests
+/// `/args_digest` and `/result_digest` where the content they stand for is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallChange {
+    pub kind: Change,
+    pub intent_id: String,
+    /// Position of the intent in the left pack, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_left: Option<usize>,
+    /// Position of the intent in the right pack, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_right: Option<usize>,
+    /// Empty when neither pack has an intent for the result.
+    pub tool_name: String,
+    pub differences: Vec<Difference>,
+    /// All differences, also those beyond the first hundred.
+    pub differences_total: usize,
+}
+
+/// A differing call before its records are read: on each side, its intent and its result.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub intent_id: Box<str>,
+    pub left: [Option<Seen>; 2],
+    pub right: [Option<Seen>; 2],
+}
+
+/// Both lanes, in the order of [`Wanted`].
+pub const LANES: [Lane; 2] = [Lane::Intents, Lane::Results];
+
+/// The first `limit` differing calls in the order of the left pack, then of the right one; and how many there are.
+pub fn differing(left: &Lanes, right: &Lanes, limit: usize) -> (Vec<Wanted>, usize) {
+    let mut ids: HashSet<&str> = HashSet::new();
+    for lane in LANES {
+        let (a, b) = (&left.lane(lane).seen, &right.lane(lane).seen);
+        let differs = |id: &str, seen: &Seen| b.get(id).is_none_or(|other| other.digest != seen.digest);
+        ids.extend(a.iter().filter(|(id, seen)| differs(id, seen)).map(|(id, _)| id.as_ref()));
+        ids.extend(b.keys().filter(|id| !a.contains_key(*id)).map(AsRef::as_ref));
+    }
+    let at = |lanes: &Lanes, id: &str| LANES.map(|lane| lanes.lane(lane).seen.get(id).copied());
+    let place = |seen: [Option<Seen>; 2]| seen.map(|seen| seen.map_or(u32::MAX, |seen| seen.at));
+    let order = |id: &str| (place(at(left, id)), place(at(right, id)));
+    let mut keyed: Vec<_> = ids.iter().map(|id| (order(id), *id)).collect();
+    let total = keyed.len();
+    if total > limit {
+        keyed.select_nth_unstable(limit);
+        keyed.truncate(limit);
+    }
+    keyed.sort_unstable();
+    let wanted = |(_, id): &(_, &str)| Wanted { intent_id: (*id).into(), left: at(left, id), right: at(right, id) };
+    (keyed.iter().map(wanted).collect(), total)
+}
+
+/// The records that were read again, by lane and position.
+pub type Found = [HashMap<u32, Record<'static>>; 2];
+
+/// Explains one differing call from its records on both sides.
+pub fn explain(wanted: &Wanted, left: &Found, right: &Found) -> Result<CallChange> {
+    let records = |found: &Found, seen: [Option<Seen>; 2]| -> [Option<Record<'static>>; 2] {
+        [0, 1].map(|lane| seen[lane].and_then(|seen| found[lane].get(&seen.at).cloned()))
+    };
+    let (a, b) = (records(left, wanted.left), records(right, wanted.right));
+    let has = |records: &[Option<Record<'_>>; 2]| (records[0].is_some(), records.iter().any(Option::is_some));
+    // What counts is the intent; only where neither side has one, the result.
+    let kind = match (has(&a), has(&b)) {
+        ((true, _), (false, _)) | ((false, true), (false, false)) => Change::Missing,
+        ((false, _), (true, _)) | ((false, false), (false, true)) => Change::Extra,
+        _ => Change::Changed,
+    };
+    let tool = [&a[0], &b[0]].into_iter().flatten().next();
+    let mut found = delta::delta(&whole(&a)?, &whole(&b)?, LISTED);
+    for (body, digest) in [("/args", "/args_digest"), ("/result", "/result_digest")] {
+        let inside = |path: &str| path.strip_prefix(body).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if found.differences.iter().any(|difference| inside(&difference.path)) {
+            let before = found.differences.len();
+            found.differences.retain(|difference| difference.path != digest);
+            found.total -= before - found.differences.len();
+        }
+    }
+    let index = |seen: &[Option<Seen>; 2]| seen[0].map(|seen| seen.at as usize + 1);
+    Ok(CallChange {
+        kind,
+        intent_id: wanted.intent_id.to_string(),
+        index_left: index(&wanted.left),
+        index_right: index(&wanted.right),
+        tool_name: tool.map(|record| record.label.to_string()).unwrap_or_default(),
+        differences: found.differences,
+        differences_total: found.total,
+    })
+}
+
+/// Intent and result as one value; the names of their fields do not meet.
+fn whole(records: &[Option<Record<'_>>; 2]) -> Result<Json> {
+    let mut members = Vec::new();
+    let names = [["args", "args_digest", "tool_name"], ["result", "result_digest", "status"]];
+    for (record, [body, digest, label]) in records.iter().zip(names) {
+        let Some(record) = record else { continue };
+        if let Some(bytes) = &record.body {
+            members.push((body.to_owned(), tree::parse(bytes)?));
+        }
+        members.push((digest.to_owned(), Json::String(record.digest.to_string())));
+        members.push((label.to_owned(), Json::String(record.label.to_string())));
+    }
+    members.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Json::Object(members))
+}
+
+/// The first `limit` differing calls of two packs in memory, and how many there are.
+pub fn changed_calls(left: &Pack, right: &Pack, limit: usize) -> Result<(Vec<CallChange>, usize)> {
+    let lanes = |pack| Lanes::of(pack, Privacy::Full);
+    let (wanted, total) = differing(&lanes(left)?, &lanes(right)?, limit);
+    let found = |pack: &Pack, side: fn(&Wanted) -> [Option<Seen>; 2]| -> Found {
+        [0, 1].map(|lane| {
+            let places = wanted.iter().filter_map(|call| side(call)[lane]);
+            places.map(|seen| (seen.at, pack.lane(LANES[lane])[seen.at as usize].clone())).collect()
+        })
+    };
+    let (a, b) = (found(left, |call| call.left), found(right, |call| call.right));
+    let calls = wanted.iter().map(|call| explain(call, &a, &b)).collect::<Result<_>>()?;
+    Ok((calls, total))
+}
