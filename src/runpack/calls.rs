@@ -24,6 +24,8 @@ pub enum Change {
     Missing,
     /// Only the right pack has the intent.
     Extra,
+    /// Both packs have it, at another place among the calls.
+    Moved,
 }
 
 /// A call that differs. Paths of differences: `/tool_name`, `/args/..`, `/status`, `/result/..`, and the digests

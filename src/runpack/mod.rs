@@ -20,5 +20,6 @@ pub mod record;
 pub mod reduce;
 pub mod replay;
 pub mod scan;
+pub mod story;
 pub mod verify;
 pub mod write;

@@ -106,6 +106,7 @@ pub struct Replay {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub requested_unsafe: bool,
     pub run_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

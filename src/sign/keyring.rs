@@ -1,5 +1,6 @@
 //! Where keys come from: files, environment variables, the local key, and the folders of trusted keys.
 
+use crate::kernel::clock::Clock;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::sign::key::{PrivateKey, PublicKey};
@@ -163,6 +164,15 @@ pub fn write_pair(dir: &Utf8Path, prefix: &str, force: bool) -> Result<Pair> {
         fs::write_new(&public_path, public_text.as_bytes())?;
     }
     Ok(Pair { prefix: prefix.to_owned(), key_id: key.public().id(), private_path, public_path })
+}
+
+/// Writes a further pair, `<prefix>_<YYYYMMDDTHHMMSSZ>`; a second one within a second gets `_2` and so on.
+pub fn rotate(dir: &Utf8Path, prefix: &str, clock: Clock) -> Result<Pair> {
+    let base = format!("{prefix}_{}", clock.now().compact());
+    let taken = |name: &str| dir.join(format!("{name}_private.key")).exists();
+    let numbered = (2..).map(|number| format!("{base}_{number}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name));
+    write_pair(dir, name.as_deref().unwrap_or(&base), false)
 }
 
 fn keep_old(dir: &Utf8Path, prefix: &str, private_path: &Utf8Path) -> Result<()> {

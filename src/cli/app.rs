@@ -1,0 +1,158 @@
+//! The whole program: arguments, one command, one answer, one exit code.
+
+use crate::cli::exit::Exit;
+use crate::cli::keys::KeysCmd;
+use crate::cli::migrate::{DemoCmd, MigrateCmd};
+use crate::cli::output::Answer;
+use crate::cli::run::group::RunCmd;
+use crate::cli::verify::VerifyCmd;
+use crate::cli::version::{self, CompletionsCmd};
+use crate::kernel::clock::Clock;
+use crate::kernel::digest::{Hasher, hex};
+use crate::kernel::error::{Error, Result};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Record what an AI agent does with its tools, prove the record, and turn it into a regression test
+#[derive(Debug, Parser)]
+#[command(name = "gait", version, args_override_self = true, subcommand_required = true, arg_required_else_help = true)]
+struct Root {
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say in one line what the command is for, and do nothing
+    #[arg(long, global = true)]
+    explain: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(DemoCmd),
+    Run(RunCmd),
+    Verify(VerifyCmd),
+    Keys(KeysCmd),
+    Migrate(MigrateCmd),
+    Completions(CompletionsCmd),
+    /// Print the version
+    Version,
+}
+
+/// The labels that stand in front of an error where they are not the command's own words.
+const LABELS: [(&str, &str); 6] = [
+    ("run record", "record"),
+    ("run inspect", "inspect"),
+    ("run receipt", "receipt"),
+    ("run replay", "replay"),
+    ("run diff", "diff"),
+    ("keys rotate", "keys init"),
+];
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let answer = answer(&args);
+    let exit = answer.exit();
+    answer.print(json, &correlation_id(&args));
+    ExitCode::from(exit.code())
+}
+
+/// `GAIT_CORRELATION_ID` where it is 24 hex digits, else derived from the command line: the same line, the same id.
+fn correlation_id(args: &[String]) -> String {
+    let given = std::env::var("GAIT_CORRELATION_ID").unwrap_or_default();
+    if given.len() == 24 && given.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return given.to_lowercase();
+    }
+    let mut hasher = Hasher::default();
+    for (at, arg) in args.iter().enumerate() {
+        if at > 0 {
+            hasher.update(b"\x1f");
+        }
+        hasher.update(arg.trim().as_bytes());
+    }
+    hex(&hasher.finish().bytes()[..12])
+}
+
+fn answer(args: &[String]) -> Answer {
+    let rest = args.get(1..).unwrap_or_default();
+    let first = rest.first().map(String::as_str);
+    let explain = rest.iter().any(|arg| arg.trim() == "--explain");
+    if !explain && matches!(first, None | Some("version" | "--version" | "-v" | "-V")) {
+        return version::answer().unwrap_or_else(|error| Answer::failure("version", &error));
+    }
+    if explain {
+        return Answer::text_only(explanation(rest), Exit::Ok);
+    }
+    match Root::try_parse_from(args) {
+        Ok(root) => root.command.run().unwrap_or_else(|error| Answer::failure(&label(rest), &error)),
+        Err(usage) => usage_answer(&usage, rest),
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<Answer> {
+        let clock = Clock::system();
+        match self {
+            Self::Demo(cmd) => cmd.run(),
+            Self::Run(cmd) => cmd.run(clock),
+            Self::Migrate(cmd) => cmd.run(clock),
+            Self::Verify(cmd) => cmd.run(),
+            Self::Keys(cmd) => cmd.run(clock),
+            Self::Completions(cmd) => cmd.run(Root::command()),
+            Self::Version => version::answer(),
+        }
+    }
+}
+
+/// Help goes out as it is; a usage error says what is wrong behind the command's label.
+fn usage_answer(usage: &clap::Error, rest: &[String]) -> Answer {
+    let text = usage.render().ansi().to_string();
+    match usage.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Answer::text_only(text, Exit::Ok),
+        kind => {
+            let plain = usage.render().to_string();
+            let headline = plain.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let what = match kind {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command was given".to_owned(),
+                _ => headline,
+            };
+            let failure = Answer::failure(&label(rest), &Error::invalid(what));
+            if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                return failure.text(text);
+            }
+            let body = plain.trim_start_matches("error: ");
+            failure.text(format!("{} error: {body}", label(rest)))
+        }
+    }
+}
+
+/// The commands named by `args`, from the root down.
+fn path(args: &[String]) -> Vec<clap::Command> {
+    let mut path = vec![Root::command()];
+    for word in args.iter().filter(|arg| !arg.starts_with('-')) {
+        let next = path.last().and_then(|command| command.find_subcommand(word.trim()).cloned());
+        match next {
+            Some(command) => path.push(command),
+            None => break,
+        }
+    }
+    path
+}
+
+fn label(args: &[String]) -> String {
+    let path = path(args);
+    let words: Vec<&str> = path.iter().skip(1).map(clap::Command::get_name).collect();
+    let words = words.join(" ");
+    let own = LABELS.iter().find(|(command, _)| *command == words).map(|(_, label)| (*label).to_owned());
+    own.unwrap_or(if words.is_empty() { "gait".to_owned() } else { words })
+}
+
+/// One line of prose about the command that `args` name.
+fn explanation(args: &[String]) -> String {
+    let path = path(args);
+    let about = path.iter().rev().find_map(|command| command.get_about());
+    about.map_or_else(String::new, ToString::to_string).replace('\n', " ")
+}

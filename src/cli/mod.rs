@@ -1,0 +1,15 @@
+//! The face: arguments in, one answer out, one exit code.
+//!
+//! Verbs: `app` (parse, run, print), then one file per noun.
+//!
+//! **Invariant:** only this room prints, and only this room knows exit codes.
+
+pub mod app;
+pub mod args;
+pub mod exit;
+pub mod keys;
+pub mod migrate;
+pub mod output;
+pub mod run;
+pub mod verify;
+pub mod version;

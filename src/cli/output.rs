@@ -1,0 +1,156 @@
+//! An answer and how it is printed: text for people, or one JSON object with the envelope.
+
+use crate::cli::exit::{self, Exit};
+use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::json::encode;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// What a command found: the same thing for `--json` and for people.
+#[derive(Debug)]
+pub struct Answer {
+    members: BTreeMap<String, Box<RawValue>>,
+    text: String,
+    notes: Vec<String>,
+    exit: Exit,
+    category: &'static str,
+}
+
+impl Answer {
+    /// An answer that ends with `exit`. `value` is an object; its keys may come in any order at any depth.
+    pub fn new<T: Serialize + ?Sized>(value: &T, exit: Exit) -> Result<Self> {
+        let sorted = serde_json::to_value(value).map_err(failed)?;
+        Self::presorted(&sorted, exit)
+    }
+
+    /// As [`Answer::new`] for a large value whose nested objects have their keys sorted already.
+    pub fn presorted<T: Serialize + ?Sized>(value: &T, exit: Exit) -> Result<Self> {
+        let text = serde_json::to_string(value).map_err(failed)?;
+        let members = serde_json::from_str(&text).map_err(failed)?;
+        let answer = Self { members, text: String::new(), notes: Vec::new(), exit, category: exit.category() };
+        answer.with("ok", &(exit == Exit::Ok))
+    }
+
+    /// An answer of text alone, for help and the like.
+    pub fn text_only(text: impl Into<String>, exit: Exit) -> Self {
+        let (members, notes) = (BTreeMap::new(), Vec::new());
+        Self { members, text: text.into(), notes, exit, category: exit.category() }
+    }
+
+    /// The answer of a command that failed with `error`; `label` stands in front of the text.
+    pub fn failure(label: &str, error: &Error) -> Self {
+        let exit = Exit::from(error.kind());
+        let category = exit::category(error);
+        let hint = error.hint_text().unwrap_or_else(|| exit.hint());
+        let mut text = format!("{label} error: {error}\n");
+        if error.hint_text().is_some() {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        let members = serde_json::json!({
+            "ok": false,
+            "error": error.to_string(),
+            "error_code": error.reason().unwrap_or_else(|| exit.error_code()),
+            "error_category": category,
+            "retryable": exit::retryable(category),
+            "hint": hint,
+        });
+        let answer = Self::presorted(&members, exit).unwrap_or_else(|_| Self::text_only("", exit));
+        Self { category, text, ..answer }
+    }
+
+    /// The same answer with a further member.
+    #[must_use]
+    pub fn with<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<Self> {
+        let raw = to_raw_value(value).map_err(failed)?;
+        Ok(self.raw(key, Some(raw)))
+    }
+
+    fn raw(mut self, key: &str, value: Option<Box<RawValue>>) -> Self {
+        if let Some(value) = value {
+            self.members.insert(key.to_owned(), value);
+        }
+        self
+    }
+
+    /// A negative result that is no error says what it is by code, so that automation can tell.
+    pub fn classified(self) -> Result<Self> {
+        if self.exit == Exit::Ok {
+            return Ok(self);
+        }
+        let (exit, category) = (self.exit, self.category);
+        self.with("error_code", exit.error_code())?
+            .with("error_category", category)?
+            .with("retryable", &exit::retryable(category))?
+            .with("hint", exit.hint())
+    }
+
+    /// The same answer with its text for people.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    /// The same answer with remarks for standard error, one line each.
+    #[must_use]
+    pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// How the process is to end.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// `error_category`, `none` for success.
+    pub fn category(&self) -> &'static str {
+        self.category
+    }
+
+    /// Prints the answer. A reader that went away is no failure of ours.
+    pub fn print(mut self, json: bool, correlation_id: &str) {
+        for note in &self.notes {
+            stderr(note);
+        }
+        if json && !self.members.is_empty() {
+            if !self.members.contains_key("correlation_id") {
+                let id = to_raw_value(correlation_id).ok();
+                self = self.raw("correlation_id", id);
+            }
+            let line = encode::record(&self.members).unwrap_or_else(|_| ENCODE_FAILED.to_owned());
+            let _ = io::stdout().lock().write_all((line + "\n").as_bytes());
+        } else if !self.text.is_empty() {
+            let mut text = self.text;
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            let _ = anstream::stdout().lock().write_all(text.as_bytes());
+        }
+        let _ = io::stdout().lock().flush();
+    }
+}
+
+/// A told diff with its lines coloured; printing takes the colours out again where they do not belong.
+pub fn coloured(story: &str) -> String {
+    let paint = |line: &str| match line.trim_start().as_bytes().first() {
+        Some(b'-') => format!("{}\n", line.red()),
+        Some(b'+') => format!("{}\n", line.green()),
+        _ => format!("{line}\n"),
+    };
+    story.lines().map(paint).collect()
+}
+
+/// Prints one line of diagnostics.
+pub fn stderr(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+const ENCODE_FAILED: &str = r#"{"ok":false,"error":"failed to encode output","error_code":"encode_failed","error_category":"internal_failure","retryable":false}"#;
+
+fn failed(error: serde_json::Error) -> Error {
+    Error::new(Kind::Internal, format!("cannot encode the output: {error}"))
+}

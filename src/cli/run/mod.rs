@@ -1,0 +1,13 @@
+//! `gait run`: record, read, compare and shrink runpacks.
+//!
+//! Verbs: `record`, `inspect`, `receipt`, `replay`, `diff`, `reduce`.
+//!
+//! **Invariant:** what a verb found and what it prints are two things; the finding is the library's.
+
+pub mod diff;
+pub mod group;
+pub mod inspect;
+pub mod receipt;
+pub mod record;
+pub mod reduce;
+pub mod replay;

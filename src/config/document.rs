@@ -1,0 +1,388 @@
+//! A settings file as a tree of values that know where they stand, and errors that show it.
+
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs;
+use crate::kernel::json::scan::{self, Shape, Tape};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+use std::fmt;
+
+/// A place in a file, both 1-based; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    pub place: Place,
+    pub value: Value,
+}
+
+/// What a settings file can hold. Integers that fit no `i64` and all other numbers are doubles.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Member>),
+}
+
+/// One key of a mapping and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    pub key: String,
+    pub place: Place,
+    pub node: Node,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    Json,
+    Yaml,
+}
+
+/// A parsed settings file.
+#[derive(Debug)]
+pub struct Document {
+    pub path: String,
+    pub text: String,
+    pub syntax: Syntax,
+    pub root: Node,
+}
+
+impl Document {
+    /// Reads the file at `path`, at most 1 MiB of UTF-8 with or without a byte-order mark.
+    pub fn read(path: &str) -> Result<Self> {
+        Self::parse(path, fs::read_text(path, fs::SETTINGS_LIMIT)?)
+    }
+
+    /// Parses `text`: JSON where it is that, else YAML 1.2. Duplicate keys are errors. `path` is for messages.
+    pub fn parse(path: &str, text: String) -> Result<Self> {
+        let json = text.trim_start().starts_with(['{', '[']).then(|| from_json(&text));
+        let (syntax, root) = match json {
+            Some(Ok(root)) => (Syntax::Json, root),
+            refused => match from_yaml(path, &text) {
+                Ok(root) => (Syntax::Yaml, root),
+                Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
+            },
+        };
+        Ok(Self { path: path.to_owned(), text, syntax, root })
+    }
+
+    /// An error at a place of this file: the place, what is wrong, and the line it is on.
+    pub fn error(&self, place: Place, what: impl fmt::Display) -> Error {
+        point_out(&self.path, &self.text, place, &what.to_string())
+    }
+
+    /// The members of the mapping `node`, which is called `what` in messages. `null` is an empty mapping.
+    pub fn fields<'d>(&'d self, node: &'d Node, what: &str) -> Result<Fields<'d>> {
+        let members: &[Member] = match &node.value {
+            Value::Map(members) => members,
+            Value::Null => &[],
+            other => {
+                let found = other.kind();
+                return Err(self.error(node.place, format!("{what} has to be a mapping, not {found}")));
+            }
+        };
+        Ok(Fields { document: self, members, known: Vec::new() })
+    }
+}
+
+fn point_out(path: &str, text: &str, place: Place, what: &str) -> Error {
+    let headline = format!("{path}:{}:{}: {what}", place.line, place.column);
+    let Some(line) = text.lines().nth(place.line.saturating_sub(1)).filter(|line| line.len() <= 500) else {
+        return Error::invalid(headline);
+    };
+    let start = line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let end = line.char_indices().nth(place.column).map_or(line.len(), |(at, _)| at);
+    let snippet =
+        Snippet::source(line).line_start(place.line).annotation(AnnotationKind::Primary.span(start..end.max(start)));
+    let shown = Renderer::plain().render(&[Level::ERROR.primary_title("").element(snippet)]);
+    let body: Vec<&str> = shown.lines().skip(1).filter(|line| !line.trim().is_empty()).collect();
+    Error::invalid(format!("{headline}\n{}", body.join("\n")))
+}
+
+impl Value {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// The members of one mapping, asked for by name. What nobody asked for is unknown.
+pub struct Fields<'d> {
+    document: &'d Document,
+    members: &'d [Member],
+    known: Vec<&'static str>,
+}
+
+impl<'d> Fields<'d> {
+    /// The value of `key`; `null` is no value.
+    pub fn node(&mut self, key: &'static str) -> Option<&'d Node> {
+        self.known.push(key);
+        let member = self.members.iter().find(|member| member.key == key)?;
+        (member.node.value != Value::Null).then_some(&member.node)
+    }
+
+    fn typed<T>(&mut self, key: &'static str, want: &str, take: impl Fn(&'d Value) -> Option<T>) -> Result<Option<T>> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let found = || self.document.error(node.place, format!("`{key}` has to be {want}, not {}", node.value.kind()));
+        take(&node.value).ok_or_else(found).map(Some)
+    }
+
+    /// A text.
+    pub fn text(&mut self, key: &'static str) -> Result<Option<&'d str>> {
+        self.typed(key, "a text", |value| match value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self, key: &'static str) -> Result<Option<i64>> {
+        self.typed(key, "a whole number", |value| match value {
+            Value::Integer(number) => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str) -> Result<Option<bool>> {
+        self.typed(key, "true or false", |value| match value {
+            Value::Bool(truth) => Some(*truth),
+            _ => None,
+        })
+    }
+
+    /// A list.
+    pub fn list(&mut self, key: &'static str) -> Result<&'d [Node]> {
+        let list = self.typed(key, "a list", |value| match value {
+            Value::List(items) => Some(items.as_slice()),
+            _ => None,
+        });
+        Ok(list?.unwrap_or_default())
+    }
+
+    /// A list of texts.
+    pub fn texts(&mut self, key: &'static str) -> Result<Vec<&'d str>> {
+        let text = |node: &'d Node| match &node.value {
+            Value::Text(text) => Ok(text.as_str()),
+            other => Err(self.document.error(node.place, format!("`{key}` lists texts, not {}", other.kind()))),
+        };
+        let items = self.members.iter().find(|member| member.key == key);
+        match items.map(|member| &member.node.value) {
+            Some(Value::List(items)) => {
+                self.known.push(key);
+                items.iter().map(text).collect()
+            }
+            _ => self.list(key).map(|_| Vec::new()),
+        }
+    }
+
+    /// What nobody asked for, one line each: place, key, and the known key it resembles.
+    pub fn unknown(&self) -> Vec<String> {
+        let strange = self.members.iter().filter(|member| !self.known.contains(&member.key.as_str()));
+        strange
+            .map(|member| {
+                let Place { line, column } = member.place;
+                let guess =
+                    self.nearest(&member.key).map_or_else(String::new, |key| format!(", did you mean `{key}`?"));
+                format!("{}:{line}:{column}: unknown key `{}`{guess}", self.document.path, member.key.escape_debug())
+            })
+            .collect()
+    }
+
+    /// The keys nobody asked for.
+    pub fn unknown_keys(&self) -> Vec<&'d str> {
+        let keys = self.members.iter().map(|member| member.key.as_str());
+        keys.filter(|key| !self.known.contains(key)).collect()
+    }
+
+    fn nearest(&self, key: &str) -> Option<&'static str> {
+        let lower = key.to_lowercase();
+        let likeness = |known: &'static str| similar::TextDiff::from_chars(lower.as_str(), known).ratio();
+        let best = self.known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(best) >= 0.6).then_some(best)
+    }
+}
+
+fn from_json(text: &str) -> Result<Node> {
+    let tape = scan::parse(text.as_bytes())?;
+    let mut places = Places { text, offset: 0, place: Place { line: 1, column: 1 } };
+    json_node(&tape, 0, &mut places, 0)
+}
+
+/// Deepest nesting of a settings file.
+const DEPTH: usize = 128;
+
+fn json_node(tape: &Tape<'_>, index: u32, places: &mut Places<'_>, depth: usize) -> Result<Node> {
+    let node = &tape.nodes[index as usize];
+    let place = places.at(node.start as usize);
+    if depth > DEPTH {
+        return Err(Error::invalid(format!("line {}: nested deeper than {DEPTH} levels", place.line)));
+    }
+    let value = match node.shape {
+        Shape::Null => Value::Null,
+        Shape::True => Value::Bool(true),
+        Shape::False => Value::Bool(false),
+        Shape::Number => number(tape.raw(node)),
+        Shape::Plain | Shape::Escaped => Value::Text(tape.string(node).into_owned()),
+        Shape::Array => {
+            let items = tape.children(index).map(|child| json_node(tape, child, places, depth + 1));
+            Value::List(items.collect::<Result<_>>()?)
+        }
+        Shape::Object => {
+            // `members` finds duplicates; the order of the file is kept for the places.
+            tape.members(index)?;
+            let mut members = Vec::new();
+            let mut nodes = tape.children(index);
+            while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+                let key_node = &tape.nodes[key as usize];
+                let place = places.at(key_node.start as usize);
+                let key = tape.string(key_node).into_owned();
+                members.push(Member { key, place, node: json_node(tape, value, places, depth + 1)? });
+            }
+            Value::Map(members)
+        }
+    };
+    Ok(Node { place, value })
+}
+
+fn number(text: &str) -> Value {
+    match text.parse::<i64>() {
+        Ok(integer) => Value::Integer(integer),
+        Err(_) => Value::Float(text.parse().unwrap_or(f64::NAN)),
+    }
+}
+
+/// Offsets to places, asked for in ascending order.
+struct Places<'t> {
+    text: &'t str,
+    offset: usize,
+    place: Place,
+}
+
+impl Places<'_> {
+    fn at(&mut self, offset: usize) -> Place {
+        for character in self.text[self.offset..offset].chars() {
+            match character {
+                '\n' => self.place = Place { line: self.place.line + 1, column: 1 },
+                _ => self.place.column += 1,
+            }
+        }
+        self.offset = offset;
+        self.place
+    }
+}
+
+fn from_yaml(path: &str, text: &str) -> Result<Node> {
+    match serde_saphyr::from_str::<Spanned<Value>>(text) {
+        Ok(root) => Ok(placed(root)),
+        Err(error) => {
+            let location = error.location();
+            let what = error.without_snippet().to_string();
+            let what = what.lines().next().unwrap_or("not YAML").to_owned();
+            Err(match location {
+                Some(at) => {
+                    let place = Place { line: at.line() as usize, column: at.column() as usize };
+                    point_out(path, text, place, &what)
+                }
+                None => Error::invalid(format!("{path}: {what}")),
+            })
+        }
+    }
+}
+
+fn placed(spanned: Spanned<Value>) -> Node {
+    let at = spanned.referenced;
+    Node { place: Place { line: at.line() as usize, column: at.column() as usize }, value: spanned.value }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Bool(truth))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or(Value::Float(number as f64), Value::Integer))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element::<Spanned<Value>>()? {
+            list.push(placed(item));
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut members: Vec<Member> = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<Value>>()? {
+            let key = placed(key);
+            let name = match key.value {
+                Value::Text(text) => text,
+                Value::Integer(number) => number.to_string(),
+                Value::Bool(truth) => truth.to_string(),
+                other => return Err(de::Error::custom(format!("a key has to be a text, not {}", other.kind()))),
+            };
+            if members.iter().any(|member| member.key == name) {
+                return Err(de::Error::custom(format!("duplicate key `{name}`")));
+            }
+            let node = placed(entries.next_value::<Spanned<Value>>()?);
+            members.push(Member { key: name, place: key.place, node });
+        }
+        Ok(Value::Map(members))
+    }
+}

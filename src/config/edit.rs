@@ -1,0 +1,173 @@
+//! One fixture more in a `gait.yaml`, everything else left as it was written.
+
+use crate::config::document::{Document, Member, Node, Syntax, Value};
+use crate::config::suite::{self, Suite};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs;
+use crate::kernel::json::encode;
+use serde::Serialize;
+use serde_json::Map;
+
+/// A fixture to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub name: String,
+    pub run_id: String,
+    pub runpack: String,
+}
+
+/// The text of a `gait.yaml` that lists `fixtures` too. A JSON file stays JSON, a new file is JSON; in a YAML file
+/// only lines are added. Errors: a YAML file whose `fixtures` cannot be added to line by line.
+pub fn with_fixtures(existing: Option<&Suite>, fixtures: &[Listing]) -> Result<String> {
+    let Some(suite) = existing else { return json(Map::new(), fixtures) };
+    match suite.document.syntax {
+        Syntax::Json => {
+            let top = serde_json::from_str(suite.document.text.trim_start_matches('\u{FEFF}'));
+            json(top.map_err(|e| Error::invalid(format!("{}: {e}", suite.document.path)))?, fixtures)
+        }
+        Syntax::Yaml => yaml(suite, fixtures),
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    schema_id: &'static str,
+    schema_version: &'static str,
+    fixture_set: serde_json::Value,
+    fixtures: Vec<WrittenEntry>,
+    #[serde(flatten)]
+    rest: Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct WrittenEntry {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<serde_json::Value>,
+    runpack: serde_json::Value,
+    #[serde(flatten)]
+    rest: Map<String, serde_json::Value>,
+}
+
+fn json(mut top: Map<String, serde_json::Value>, fixtures: &[Listing]) -> Result<String> {
+    let text =
+        |value: &Option<serde_json::Value>| value.as_ref().and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    let listed = match top.remove("fixtures") {
+        Some(serde_json::Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let mut entries: Vec<WrittenEntry> = Vec::new();
+    for item in listed {
+        let serde_json::Value::Object(mut rest) = item else { continue };
+        let name = text(&rest.remove("name"));
+        let (run_id, runpack) = (rest.remove("run_id"), rest.remove("runpack").unwrap_or_default());
+        entries.push(WrittenEntry { name, run_id, runpack, rest });
+    }
+    for fixture in fixtures {
+        let run_id = Some(fixture.run_id.clone().into());
+        match entries.iter_mut().find(|entry| entry.name == fixture.name) {
+            Some(entry) if same_path(entry.runpack.as_str(), &fixture.runpack) => entry.run_id = run_id,
+            Some(_) => {}
+            None => entries.push(WrittenEntry {
+                name: fixture.name.clone(),
+                run_id,
+                runpack: fixture.runpack.clone().into(),
+                rest: Map::new(),
+            }),
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let fixture_set = top.remove("fixture_set").filter(|set| set.as_str() != Some(""));
+    for known in ["schema_id", "schema_version"] {
+        top.remove(known);
+    }
+    encode::document(&Written {
+        schema_id: suite::SCHEMA_ID,
+        schema_version: suite::SCHEMA_VERSION,
+        fixture_set: fixture_set.unwrap_or_else(|| "default".into()),
+        fixtures: entries,
+        rest: top,
+    })
+}
+
+/// Whether an entry's runpack is the file at `path`.
+pub fn same_path(listed: Option<&str>, path: &str) -> bool {
+    listed.is_some_and(|listed| fs::clean(listed) == fs::clean(path))
+}
+
+fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
+    let missing: Vec<&Listing> =
+        fixtures.iter().filter(|fixture| !suite.fixtures.iter().any(|entry| entry.name == fixture.name)).collect();
+    let document = &suite.document;
+    if missing.is_empty() {
+        return Ok(document.text.clone());
+    }
+    let mut lines: Vec<String> = document.text.lines().map(str::to_owned).collect();
+    let at = insertion(document, &lines)?;
+    let mut added = at.header.map(str::to_owned).into_iter().collect::<Vec<_>>();
+    for Listing { name, run_id, runpack } in missing {
+        let indent = " ".repeat(at.indent);
+        added.push(format!("{indent}- name: {}", quoted(name)?));
+        added.push(format!("{indent}  run_id: {}", quoted(run_id)?));
+        added.push(format!("{indent}  runpack: {}", quoted(runpack)?));
+    }
+    lines.splice(at.line..at.line, added);
+    let text = lines.join("\n") + "\n";
+    let again = Suite::of(Document::parse(&document.path, text.clone())?)?;
+    let holds = fixtures.iter().all(|fixture| again.fixtures.iter().any(|entry| entry.name == fixture.name));
+    if holds && again.fixtures.len() >= suite.fixtures.len() { Ok(text) } else { Err(by_hand(document, None)) }
+}
+
+/// Where new entries go: before line `line` (0-based), their dash behind `indent` blanks.
+struct Insertion {
+    line: usize,
+    indent: usize,
+    header: Option<&'static str>,
+}
+
+fn insertion(document: &Document, lines: &[String]) -> Result<Insertion> {
+    let Value::Map(members) = &document.root.value else {
+        return Ok(Insertion { line: lines.len(), indent: 2, header: Some("fixtures:") });
+    };
+    let Some(member) = members.iter().find(|member| member.key == "fixtures") else {
+        return Ok(Insertion { line: lines.len(), indent: 2, header: Some("fixtures:") });
+    };
+    let end = block_end(members, member, lines);
+    match &member.node.value {
+        Value::Null => Ok(Insertion { line: member.place.line, indent: 2, header: None }),
+        Value::List(items) => {
+            let first = items.first().and_then(|item| lines.get(item.place.line - 1)).map(String::as_str);
+            let indent = first
+                .filter(|line| line.trim_start().starts_with("- "))
+                .map(|line| line.len() - line.trim_start().len());
+            let indent = indent.ok_or_else(|| by_hand(document, Some(&member.node)))?;
+            Ok(Insertion { line: end, indent, header: None })
+        }
+        _ => Err(by_hand(document, Some(&member.node))),
+    }
+}
+
+/// The 0-based line behind the last line of `member`: blank lines and comments in front of the next key stay with it.
+fn block_end(members: &[Member], member: &Member, lines: &[String]) -> usize {
+    let next = members.iter().map(|other| other.place.line).filter(|&line| line > member.place.line).min();
+    let mut end = next.map_or(lines.len(), |line| line - 1);
+    while end > member.place.line && (lines[end - 1].trim().is_empty() || lines[end - 1].starts_with('#')) {
+        end -= 1;
+    }
+    end
+}
+
+fn by_hand(document: &Document, node: Option<&Node>) -> Error {
+    let place = node.map_or(document.root.place, |node| node.place);
+    document
+        .error(place, "the new fixture cannot be added to this list")
+        .hint("write `fixtures` as a block list (`- name: ...`), or add the fixture by hand")
+}
+
+/// A text as a YAML scalar: plain where that is safe, else in JSON's double quotes, which YAML reads alike.
+fn quoted(text: &str) -> Result<String> {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+        && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    if plain { Ok(text.to_owned()) } else { encode::record(text) }
+}

@@ -1,0 +1,88 @@
+//! `gait.yaml` as written: the fixtures listed, and the globs that find more.
+
+use crate::config::document::{Document, Place};
+use crate::kernel::error::{Error, Result};
+
+/// `schema_id` of a `gait.yaml`.
+pub const SCHEMA_ID: &str = "gait.regress.config";
+/// `schema_version` of a `gait.yaml`.
+pub const SCHEMA_VERSION: &str = "1.0.0";
+/// Where the config is unless told otherwise.
+pub const DEFAULT_PATH: &str = "gait.yaml";
+
+/// A `gait.yaml`.
+#[derive(Debug)]
+pub struct Suite {
+    pub document: Document,
+    /// Name of the set; `default` where none is given.
+    pub fixture_set: String,
+    /// Globs of runpacks, relative to the file's folder.
+    pub discover: Vec<String>,
+    pub fixtures: Vec<Entry>,
+    /// Unknown keys and odd names, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// One fixture as listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub name: String,
+    /// What the runpack's run id has to be, where it is given.
+    pub run_id: Option<String>,
+    /// The baseline, absolute or relative to the working directory.
+    pub runpack: String,
+    pub place: Place,
+}
+
+impl Suite {
+    /// Reads the file at `path`. Errors name file, line and column.
+    pub fn read(path: &str) -> Result<Self> {
+        let hint = "make a first fixture with `gait regress bootstrap --from <run_id|path>`, or name the config with \
+                    --config";
+        let document = Document::read(path).map_err(|e| if e.hint_text().is_none() { e.hint(hint) } else { e })?;
+        Self::of(document)
+    }
+
+    /// Reads a parsed file.
+    pub fn of(document: Document) -> Result<Self> {
+        let mut fields = document.fields(&document.root, "gait.yaml")?;
+        for (key, want) in [("schema_id", SCHEMA_ID), ("schema_version", SCHEMA_VERSION)] {
+            let found = fields.text(key)?.unwrap_or_default();
+            if !found.is_empty() && found != want {
+                let place = fields.node(key).map_or(document.root.place, |node| node.place);
+                return Err(document.error(place, format!("`{key}` is {found:?}, expected {want:?}")));
+            }
+        }
+        let fixture_set = fields.text("fixture_set")?.filter(|set| !set.is_empty()).unwrap_or("default").to_owned();
+        let discover = fields.texts("discover")?.into_iter().map(str::to_owned).collect();
+        let mut warnings = Vec::new();
+        let mut fixtures: Vec<Entry> = Vec::new();
+        for node in fields.list("fixtures")? {
+            let mut item = document.fields(node, "a fixture")?;
+            let missing = |key: &str| document.error(node.place, format!("a fixture has to have a `{key}`"));
+            let name = item.text("name")?.filter(|name| !name.trim().is_empty()).ok_or_else(|| missing("name"))?;
+            let runpack = item.text("runpack")?.filter(|p| !p.trim().is_empty()).ok_or_else(|| missing("runpack"))?;
+            let run_id = item.text("run_id")?.filter(|id| !id.is_empty()).map(str::to_owned);
+            check_name(name).map_err(|why| document.error(node.place, why.to_string()))?;
+            if let Some(first) = fixtures.iter().find(|entry| entry.name == name) {
+                let what = format!("fixture {name:?} is listed twice, first at line {}", first.place.line);
+                return Err(document.error(node.place, what));
+            }
+            warnings.extend(item.unknown());
+            let entry = Entry { name: name.to_owned(), run_id, runpack: runpack.to_owned(), place: node.place };
+            fixtures.push(entry);
+        }
+        warnings.extend(fields.unknown());
+        Ok(Self { fixture_set, discover, fixtures, warnings, document })
+    }
+}
+
+/// A fixture's name goes into case names, reports and paths: no `/`, no control characters, no surrounding blanks.
+pub fn check_name(name: &str) -> Result<()> {
+    let bad = name.contains(['/', '\\']) || name.chars().any(char::is_control) || name.trim() != name;
+    if bad || matches!(name, "" | "." | "..") {
+        return Err(Error::invalid(format!("fixture name {name:?} cannot be used"))
+            .hint("use lower-case letters, digits, `.`, `_` and `-`"));
+    }
+    Ok(())
+}
