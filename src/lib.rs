@@ -3,4 +3,5 @@
 pub mod kernel;
 pub mod report;
 pub mod runpack;
+pub mod scout;
 pub mod sign;
