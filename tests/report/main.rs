@@ -5,6 +5,7 @@
 use gait::kernel::clock::Timestamp;
 use gait::report::model::{Case, Exercised, Grade, Place, Report, Status};
 use gait::report::{annotations, json, junit, summary, text};
+use proptest::prelude::*;
 use std::time::Duration;
 
 const HOSTILE: &str = "x\u{1b}[31m\r\n::error::owned\n##[warning]w | `a` ```b <img src=x onerror=y> @octocat \
@@ -203,10 +204,35 @@ fn a_summary_is_bounded_and_says_what_it_leaves_out() {
 }
 
 #[test]
-fn text_is_cut_between_characters() {
+fn text_is_cut_between_characters_and_fenced_in() {
     assert_eq!(text::clip("ééé", 6), "ééé");
     assert_eq!(text::clip("ééé", 5), "é…");
     assert_eq!(text::visible("a\r\nb\rc\u{9b}d\te\u{2028}"), "a\nb\u{fffd}c\u{fffd}d\te\u{fffd}");
     assert_eq!(text::code("a``b`"), "``` a``b` ```");
     assert_eq!(text::code(" \n"), "-");
+    assert_eq!(text::fenced("a\n```\n@b", "diff"), "````diff\na\n```\n@b\n````\n");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_gets_out(name in "[`|\\\\~@<\\[a: \r\n]{1,12}", body in "[`~@<&\\[#:%,|\\\\a \r\n\t\u{1b}\u{202e}]{0,60}") {
+        let mut case = case(&format!("f/{name}"), &[&body, &name], &body, &body);
+        case.place = Some(Place { file: body.clone(), line: 1 });
+        case.grade.name = format!("{}/{body}", name.replace('/', ""));
+        let mut report = report(vec![case], 1, 1);
+        report.fixture_set.clone_from(&body);
+        report.footers = vec![(name, body)];
+
+        let annotations = annotations::render(&report).unwrap();
+        prop_assert_eq!(annotations.matches(['\n', '\r']).count(), 1);
+        prop_assert!(annotations.starts_with("::error file=") && !annotations.contains("##["));
+        let outside = outside_code(&summary::render(&report).unwrap());
+        prop_assert!(!outside.contains(['@', '<', '[', '&', '`', '~', '\\']), "{}", outside);
+        let parsed = quick_junit::Report::deserialize_from_str(&junit::render(&report).unwrap()).unwrap();
+        prop_assert_eq!(parsed.test_suites[0].test_cases.len(), 1);
+        let written: serde_json::Value = serde_json::from_str(&json::render(&report).unwrap()).unwrap();
+        prop_assert_eq!(&written["graders"][0]["name"], &report.cases[0].grade.name);
+    }
 }
