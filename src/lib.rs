@@ -5,5 +5,6 @@ pub mod config;
 pub mod kernel;
 pub mod report;
 pub mod runpack;
+pub mod scout;
 pub mod session;
 pub mod sign;

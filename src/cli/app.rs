@@ -1,15 +1,17 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
-use crate::cli::exit::Exit;
+use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
-use crate::cli::output::Answer;
+use crate::cli::output::{self, Answer};
+use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
 use crate::cli::verify::VerifyCmd;
 use crate::cli::version::{self, CompletionsCmd};
 use crate::kernel::clock::Clock;
 use crate::kernel::digest::{Hasher, hex};
 use crate::kernel::error::{Error, Result};
+use crate::scout::telemetry::Telemetry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -54,9 +56,14 @@ const LABELS: [(&str, &str); 6] = [
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let correlation_id = correlation_id(&args);
+    let mut telemetry = Telemetry::from_env(args.get(1..).unwrap_or_default(), &correlation_id, Clock::system());
+    telemetry.start().iter().for_each(|warning| output::stderr(warning));
     let answer = answer(&args);
-    let exit = answer.exit();
-    answer.print(json, &correlation_id(&args));
+    let (exit, category) = (answer.exit(), answer.category());
+    answer.print(json, &correlation_id);
+    let warnings = telemetry.end(exit.code(), category, exit::retryable(category));
+    warnings.iter().for_each(|warning| output::stderr(warning));
     ExitCode::from(exit.code())
 }
 
@@ -87,9 +94,16 @@ fn answer(args: &[String]) -> Answer {
         return Answer::text_only(explanation(rest), Exit::Ok);
     }
     match Root::try_parse_from(args) {
-        Ok(root) => root.command.run().unwrap_or_else(|error| Answer::failure(&label(rest), &error)),
+        Ok(root) => root.command.run().unwrap_or_else(|error| failure(rest, &error)),
         Err(usage) => usage_answer(&usage, rest),
     }
+}
+
+/// A command's error behind its label, with the members its answers always have.
+fn failure(rest: &[String], error: &Error) -> Answer {
+    let label = label(rest);
+    let answer = Answer::failure(&label, error);
+    if label == "diff" { diff::failed(answer) } else { answer }
 }
 
 impl Command {
@@ -119,7 +133,7 @@ fn usage_answer(usage: &clap::Error, rest: &[String]) -> Answer {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command was given".to_owned(),
                 _ => headline,
             };
-            let failure = Answer::failure(&label(rest), &Error::invalid(what));
+            let failure = failure(rest, &Error::invalid(what));
             if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
                 return failure.text(text);
             }

@@ -38,7 +38,7 @@ impl MigrateCmd {
             return Err(Error::invalid(format!("--target {:?} is not known", self.target)).hint("use v1"));
         }
         let source = self.input.or(self.source).unwrap_or_default();
-        let input = locate::resolve(&source)?.path;
+        let input = locate::resolve(&source)?;
         let key = self.signing.key()?;
         let options = Options { out: self.out, trust: Trust::ambient()?, key: key.as_ref(), clock };
         let migrated = migrate::migrate(&input, &options)?;

@@ -62,7 +62,6 @@ impl Answer {
     }
 
     /// The same answer with a further member.
-    #[must_use]
     pub fn with<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<Self> {
         let raw = to_raw_value(value).map_err(failed)?;
         Ok(self.raw(key, Some(raw)))

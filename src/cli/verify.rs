@@ -23,7 +23,7 @@ impl VerifyCmd {
     pub fn run(self) -> Result<Answer> {
         let source = self.source.ok_or_else(|| Error::invalid("nothing to verify was named"))?;
         let demands = self.demands.demands()?;
-        let path = locate::resolve(&source)?.path;
+        let path = locate::resolve(&source)?;
         let report = verify::verify(path.as_std_path(), &demands).map_err(|e| e.at(&path))?;
         answer(path.as_str(), &report)
     }

@@ -113,6 +113,14 @@ impl Draft {
     }
 }
 
+/// Writes a file whole or not at all, mode 0600, without waiting for the disk: for what a crash may take away.
+pub fn write_unsynced(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let mut draft = Draft::new(&path)?;
+    draft.file().write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+    draft.file.persist(&draft.path).map_err(|e| Error::io("write", &path, e.error))?;
+    Ok(())
+}
+
 /// Best effort: makes the rename durable.
 fn sync_dir(path: &Path) {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,8 +1,13 @@
 //! The result of a regression run and its readers.
 //!
 //! Verbs: `json` (regress_result.json), `junit`, `annotations` (GitHub), `summary` (markdown). Each takes a
-//! [`model::Report`] and gives text; nothing here judges, prints or touches the disk.
+//! [`model::Report`] and gives text; nothing here judges, prints or touches the disk. `text` makes untrusted text safe.
 //!
 //! **Invariant:** every reader shows the same verdict, and none of them can be broken by the text it shows.
 
+pub mod annotations;
+pub mod json;
+pub mod junit;
 pub mod model;
+pub mod summary;
+pub mod text;

@@ -36,7 +36,7 @@ impl DiffCmd {
         let privacy: Privacy = self.privacy.parse()?;
         let output = self.output.as_deref().filter(|path| !path.trim().is_empty());
         let saved = output.map(fs::output_path).transpose()?;
-        let (left, right) = (locate::resolve(&self.left)?.path, locate::resolve(&self.right)?.path);
+        let (left, right) = (locate::resolve(&self.left)?, locate::resolve(&self.right)?);
         let found = match chains(&left, &right) {
             Some(summary) => Diff { calls: Vec::new(), calls_total: 0, privacy, summary },
             None => diff::diff(&left, &right, privacy, &Trust::ambient()?)?,
@@ -51,6 +51,11 @@ impl DiffCmd {
         }
         Ok(answer)
     }
+}
+
+/// The answer of a failed comparison: the summary is there all the same, and empty.
+pub fn failed(answer: Answer) -> Answer {
+    answer.with("summary", &Summary::default()).unwrap_or_else(|error| Answer::failure("diff", &error))
 }
 
 /// Two session chains, where both files are that.

@@ -22,7 +22,7 @@ pub struct InspectCmd {
 impl InspectCmd {
     /// Reads the pack; a file that is none is tried as a session chain.
     pub fn run(self) -> Result<Answer> {
-        let path = locate::resolve(self.from.value())?.path;
+        let path = locate::resolve(self.from.value())?;
         match inspect::inspect(&path, &Trust::ambient()?) {
             Ok(timeline) => {
                 let notes = unsigned(&timeline).map(str::to_owned);

@@ -19,7 +19,7 @@ pub struct ReceiptCmd {
 impl ReceiptCmd {
     /// Verifies the pack and gives its footer.
     pub fn run(self) -> Result<Answer> {
-        let path = locate::resolve(self.from.value())?.path;
+        let path = locate::resolve(self.from.value())?;
         let receipt = receipt::receipt(&path, &Trust::ambient()?)?;
         Ok(Answer::new(&receipt, Exit::Ok)?.text(receipt.ticket_footer.as_str()))
     }

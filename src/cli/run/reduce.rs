@@ -31,7 +31,7 @@ impl ReduceCmd {
     /// Reduces the pack.
     pub fn run(self) -> Result<Answer> {
         let predicate = self.predicate.parse()?;
-        let input = locate::resolve(self.from.value())?.path;
+        let input = locate::resolve(self.from.value())?;
         let key = self.signing.key()?;
         let options = Options {
             predicate,

@@ -37,8 +37,11 @@ impl ReplayCmd {
             allowed: self.allow_tools,
             switch: std::env::var(&self.unsafe_real_tools_env).ok(),
         };
-        real.guard()?;
-        let path = locate::resolve(&self.source)?.path;
+        if let Err(refusal) = real.guard() {
+            let answer = Answer::failure("replay", &refusal);
+            return if real.acknowledged { answer.with("requested_unsafe", &true) } else { Ok(answer) };
+        }
+        let path = locate::resolve(&self.source)?;
         let replayed = replay::replay(&path, &Trust::ambient()?, &real)?;
         let complete = replayed.complete();
         let exit = if complete { Exit::Ok } else { Exit::VerificationFailed };

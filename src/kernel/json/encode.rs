@@ -1,12 +1,34 @@
 //! The encodings we print: one compact line with sorted keys, and indented documents with a final newline.
 
 use crate::kernel::error::{Error, Kind, Result};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A value whose object keys are written sorted by bytes at every level, however its maps keep them.
+#[derive(Debug, Clone, Copy)]
+pub enum Sorted<'a> {
+    Value(&'a Value),
+    Members(&'a Map<String, Value>),
+}
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Sorted::Members(members) | Sorted::Value(Value::Object(members)) => {
+                let sorted: BTreeMap<_, _> = members.iter().map(|(key, value)| (key, Sorted::Value(value))).collect();
+                serializer.collect_map(sorted)
+            }
+            Sorted::Value(Value::Array(items)) => serializer.collect_seq(items.iter().map(Sorted::Value)),
+            Sorted::Value(other) => other.serialize(serializer),
+        }
+    }
+}
 
 /// One compact line, keys sorted by bytes, `<`, `>`, `&`, U+2028 and U+2029 escaped, no newline.
 pub fn line<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    let sorted = serde_json::to_value(value).map_err(failed)?;
-    Ok(escape(serde_json::to_string(&sorted).map_err(failed)?))
+    let value = serde_json::to_value(value).map_err(failed)?;
+    Ok(escape(serde_json::to_string(&Sorted::Value(&value)).map_err(failed)?))
 }
 
 /// One compact line with keys in the order of the type, escaped as [`line`], no newline.

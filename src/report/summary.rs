@@ -1,0 +1,135 @@
+//! Markdown for people: the step summary and the comment on a pull request.
+
+use crate::kernel::error::Result;
+use crate::report::model::{Case, Report, Status};
+use crate::report::text::{cell, clip, code, fenced};
+
+/// Size of a summary unless the caller says otherwise; what GitHub takes as a comment, with room to spare.
+pub const LIMIT: usize = 60_000;
+/// Share of the limit the table may take: one third.
+const TABLE_SHARE: usize = 3;
+/// Longest name or code list in the table, in bytes.
+const CELL_LIMIT: usize = 160;
+/// Longest evidence of one case, footer or command, in bytes.
+const EVIDENCE_LIMIT: usize = 12_000;
+const LINE_LIMIT: usize = 1_000;
+/// Kept free for the two closing lines.
+const CLOSING: usize = 400;
+
+/// A summary of at most [`LIMIT`] bytes.
+pub fn render(report: &Report) -> Result<String> {
+    bounded(report, LIMIT)
+}
+
+/// A summary of at most `limit` bytes (of at least 4,000): verdict, what was not run, table, and a section for each
+/// failing fixture. It says how many fixtures it leaves out.
+pub fn bounded(report: &Report, limit: usize) -> Result<String> {
+    let limit = limit.max(4_000) - CLOSING;
+    let fixtures = fixtures(report);
+    let (failing, passing): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| fixture.failed());
+    let mut out = heading(report, failing.len(), fixtures.len());
+    if let Some(honesty) = report.honesty() {
+        out.push_str(&format!("**{honesty}.**\n\n"));
+    }
+    if !fixtures.is_empty() {
+        out.push_str("| fixture | status | failing graders | reason codes |\n| --- | --- | --- | --- |\n");
+    }
+    let mut unlisted = 0;
+    for row in failing.iter().chain(&passing).map(|fixture| fixture.row()) {
+        if unlisted > 0 || out.len() + row.len() > limit / TABLE_SHARE {
+            unlisted += 1;
+        } else {
+            out.push_str(&row);
+        }
+    }
+    if unlisted > 0 {
+        out.push_str(&format!("\n{unlisted} more fixtures are left out of this table.\n"));
+    }
+    let mut untold = 0;
+    for section in failing.iter().map(|fixture| fixture.section(report)) {
+        if out.len() + section.len() > limit {
+            untold += 1;
+        } else {
+            out.push_str(&section);
+        }
+    }
+    if untold > 0 {
+        out.push_str(&format!("\nThe details of {untold} failing fixtures are left out: see `regress_result.json`.\n"));
+    }
+    Ok(out)
+}
+
+fn heading(report: &Report, failing: usize, fixtures: usize) -> String {
+    let set = code(&clip(&report.fixture_set, CELL_LIMIT));
+    let verdict = match report.status() {
+        Status::Fail => format!("fail: {failing} of {fixtures} fixtures failed"),
+        Status::Pass if fixtures == 0 => "pass: there was nothing to check".to_owned(),
+        Status::Pass => format!("pass: {fixtures} of {fixtures} fixtures passed"),
+    };
+    format!("## gait regress {verdict} ({set})\n\n")
+}
+
+/// The cases of one fixture.
+struct Fixture<'a> {
+    name: &'a str,
+    cases: Vec<&'a Case>,
+}
+
+/// Fixtures in the order of their first case.
+fn fixtures(report: &Report) -> Vec<Fixture<'_>> {
+    let mut out: Vec<Fixture<'_>> = Vec::new();
+    for case in &report.cases {
+        let name = case.grade.fixture();
+        match out.last_mut() {
+            Some(last) if last.name == name => last.cases.push(case),
+            _ => out.push(Fixture { name, cases: vec![case] }),
+        }
+    }
+    out
+}
+
+impl Fixture<'_> {
+    fn failing(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().copied().filter(|case| case.grade.failed())
+    }
+
+    fn failed(&self) -> bool {
+        self.failing().next().is_some()
+    }
+
+    fn row(&self) -> String {
+        let (mut graders, mut codes): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        for case in self.failing() {
+            graders.push(case.grade.grader());
+            codes.push(case.grade.reasons());
+        }
+        codes.sort();
+        codes.dedup();
+        let status = if graders.is_empty() { "pass" } else { "**fail**" };
+        let (graders, codes) = (cell(&graders.join(", "), CELL_LIMIT), cell(&codes.join(","), CELL_LIMIT));
+        format!("| {} | {status} | {graders} | {codes} |\n", cell(self.name, CELL_LIMIT))
+    }
+
+    fn section(&self, report: &Report) -> String {
+        let mut out = format!("\n### {}\n", code(&clip(self.name, CELL_LIMIT)));
+        for case in self.failing() {
+            let codes = code(&clip(&case.grade.reasons(), LINE_LIMIT));
+            out.push_str(&format!("\nFailed {}: {codes}\n", code(&clip(case.grade.grader(), CELL_LIMIT))));
+            if !case.evidence.is_empty() {
+                out.push('\n');
+                out.push_str(&fenced(&clip(&case.evidence, EVIDENCE_LIMIT), "diff"));
+            }
+        }
+        if let Some(footer) = report.footer(self.name) {
+            out.push_str(&format!("\nTicket footer:\n\n{}", fenced(&clip(footer, LINE_LIMIT), "text")));
+        }
+        let mut commands: Vec<&str> = self.failing().map(|case| case.next.as_str()).collect();
+        commands.retain(|next| !next.is_empty());
+        commands.dedup();
+        if !commands.is_empty() {
+            let lines = clip(&commands.join("\n"), EVIDENCE_LIMIT);
+            out.push_str(&format!("\nTo see it again:\n\n{}", fenced(&lines, "sh")));
+        }
+        out
+    }
+}
