@@ -3,11 +3,11 @@
 use crate::kernel::error::Result;
 use crate::kernel::json::delta::{self, Difference};
 use crate::kernel::json::tree::{self, Json};
-use crate::runpack::compare::{Lanes, Privacy, Seen};
+use crate::runpack::compare::{Joined, Lanes, Privacy, Seen};
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::read::Pack;
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How many differing calls are explained.
 pub const EXPLAINED: usize = 50;
@@ -59,25 +59,24 @@ pub struct Wanted {
 pub const LANES: [Lane; 2] = [Lane::Intents, Lane::Results];
 
 /// The first `limit` differing calls in the order of the left pack, then of the right one; and how many there are.
-pub fn differing(left: &Lanes, right: &Lanes, limit: usize) -> (Vec<Wanted>, usize) {
-    let mut ids: HashSet<&str> = HashSet::new();
-    for lane in LANES {
-        let (a, b) = (&left.lane(lane).seen, &right.lane(lane).seen);
-        let differs = |id: &str, seen: &Seen| b.get(id).is_none_or(|other| other.digest != seen.digest);
-        ids.extend(a.iter().filter(|(id, seen)| differs(id, seen)).map(|(id, _)| id.as_ref()));
-        ids.extend(b.keys().filter(|id| !a.contains_key(*id)).map(AsRef::as_ref));
+pub fn differing(joined: &Joined<'_>, left: &Lanes, right: &Lanes, limit: usize) -> (Vec<Wanted>, usize) {
+    let at = |seen: Option<Seen>| seen.map_or(u32::MAX, |seen| seen.at);
+    let mut keyed: Vec<([u32; 4], &str)> = Vec::with_capacity(joined.intents.len());
+    keyed.extend(joined.intents.iter().map(|pair| ([at(pair.left), at(pair.right), 0, 0], pair.intent_id)));
+    for pair in &joined.results {
+        let (a, b) = (left.intents.get(pair.intent_id), right.intents.get(pair.intent_id));
+        // Where the intents differ as well the call is there already.
+        if a.map(|seen| seen.digest) == b.map(|seen| seen.digest) {
+            keyed.push(([at(a), at(b), at(pair.left), at(pair.right)], pair.intent_id));
+        }
     }
-    let at = |lanes: &Lanes, id: &str| LANES.map(|lane| lanes.lane(lane).seen.get(id).copied());
-    let place = |seen: [Option<Seen>; 2]| seen.map(|seen| seen.map_or(u32::MAX, |seen| seen.at));
-    let order = |id: &str| (place(at(left, id)), place(at(right, id)));
-    let mut keyed: Vec<_> = ids.iter().map(|id| (order(id), *id)).collect();
     let total = keyed.len();
     if total > limit {
         keyed.select_nth_unstable(limit);
         keyed.truncate(limit);
     }
     keyed.sort_unstable();
-    let wanted = |(_, id): &(_, &str)| Wanted { intent_id: (*id).into(), left: at(left, id), right: at(right, id) };
+    let wanted = |(_, id): &(_, &str)| Wanted { intent_id: (*id).into(), left: left.get(id), right: right.get(id) };
     (keyed.iter().map(wanted).collect(), total)
 }
 
@@ -138,7 +137,8 @@ fn whole(records: &[Option<Record<'_>>; 2]) -> Result<Json> {
 /// The first `limit` differing calls of two packs in memory, and how many there are.
 pub fn changed_calls(left: &Pack, right: &Pack, limit: usize) -> Result<(Vec<CallChange>, usize)> {
     let lanes = |pack| Lanes::of(pack, Privacy::Full);
-    let (wanted, total) = differing(&lanes(left)?, &lanes(right)?, limit);
+    let (a, b) = (lanes(left)?, lanes(right)?);
+    let (wanted, total) = differing(&Joined::of(&a, &b), &a, &b, limit);
     let found = |pack: &Pack, side: fn(&Wanted) -> [Option<Seen>; 2]| -> Found {
         [0, 1].map(|lane| {
             let places = wanted.iter().filter_map(|call| side(call)[lane]);

@@ -1,13 +1,13 @@
 //! Which parts of two packs differ: digests of records side by side, with what is new in every run left out.
 
 use crate::kernel::clock::Timestamp;
-use crate::kernel::digest::{Digest, Hasher};
+use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
-use crate::runpack::lane::{Lane, Record};
+use crate::runpack::lane::Record;
 use crate::runpack::model::{self, Manifest, Refs};
 use crate::runpack::read::Pack;
-use crate::runpack::scan::Contents;
+use crate::runpack::scan::{Contents, Observe};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
@@ -87,14 +87,39 @@ pub struct Seen {
 /// The records of one lane by intent id; of several with one id, the last.
 #[derive(Debug, Default)]
 pub struct Index {
-    pub seen: HashMap<Box<str>, Seen>,
+    seen: HashMap<Box<str>, Seen>,
+    privacy: Privacy,
+    scratch: Vec<u8>,
 }
 
 impl Index {
-    /// Takes the record at position `at`.
-    pub fn take(&mut self, at: usize, record: &Record<'_>, privacy: Privacy) -> Result<()> {
+    /// An empty index; the privacy says what counts.
+    pub fn new(privacy: Privacy) -> Self {
+        Self { privacy, ..Self::default() }
+    }
+
+    fn of(records: &[Record<'_>], privacy: Privacy) -> Result<Self> {
+        let mut index = Self::new(privacy);
+        for (at, record) in records.iter().enumerate() {
+            index.record(at, record)?;
+        }
+        Ok(index)
+    }
+
+    /// The record of this id.
+    pub fn get(&self, intent_id: &str) -> Option<Seen> {
+        self.seen.get(intent_id).copied()
+    }
+}
+
+impl Observe for Index {
+    fn record(&mut self, at: usize, record: &Record<'_>) -> Result<()> {
+        self.checked(at, record, record.digest_holds())
+    }
+
+    fn checked(&mut self, at: usize, record: &Record<'_>, holds: bool) -> Result<()> {
         let at = u32::try_from(at).map_err(|_| Error::invalid("a lane has more than 4,294,967,295 records"))?;
-        let seen = Seen { at, digest: lasting(record, privacy) };
+        let seen = Seen { at, digest: digest(record, holds, self.privacy, &mut self.scratch) };
         match self.seen.get_mut(record.intent_id.as_ref()) {
             Some(slot) => *slot = seen,
             None => {
@@ -103,31 +128,32 @@ impl Index {
         }
         Ok(())
     }
-
-    fn of(records: &[Record<'_>], privacy: Privacy) -> Result<Self> {
-        let mut index = Self::default();
-        for (at, record) in records.iter().enumerate() {
-            index.take(at, record, privacy)?;
-        }
-        Ok(index)
-    }
 }
 
 /// Digest of what lasts from run to run in a record: all but run id, producer and time.
 pub fn lasting(record: &Record<'_>, privacy: Privacy) -> Digest {
-    let mut hasher = Hasher::default();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
+    digest(record, record.digest_holds(), privacy, &mut Vec::new())
+}
+
+/// A body whose digest field holds is told by that field and is not hashed a second time.
+fn digest(record: &Record<'_>, holds: bool, privacy: Privacy, scratch: &mut Vec<u8>) -> Digest {
+    scratch.clear();
     for text in [&record.schema_id, &record.schema_version, &record.intent_id, &record.label, &record.digest] {
-        part(text.as_bytes());
+        scratch.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        scratch.extend_from_slice(text.as_bytes());
     }
-    if privacy == Privacy::Full {
-        // An empty body does not occur, so nothing is unambiguous.
-        part(record.body.as_deref().unwrap_or_default());
+    match &record.body {
+        Some(body) if privacy == Privacy::Full => {
+            if holds && !record.digest.is_empty() {
+                scratch.push(1);
+            } else {
+                scratch.push(2);
+                scratch.extend_from_slice(Digest::of(body).bytes());
+            }
+        }
+        _ => scratch.push(0),
     }
-    hasher.finish()
+    Digest::of(scratch)
 }
 
 /// Both lanes of a pack by intent id.
@@ -138,69 +164,92 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// The index of a pack in memory.
-    pub fn of(pack: &Pack, privacy: Privacy) -> Result<Self> {
-        let index = |lane| Index::of(pack.lane(lane), privacy);
-        Ok(Self { intents: index(Lane::Intents)?, results: index(Lane::Results)? })
+    /// Empty lanes.
+    pub fn new(privacy: Privacy) -> Self {
+        Self { intents: Index::new(privacy), results: Index::new(privacy) }
     }
 
-    /// One of the two.
-    pub fn lane(&self, lane: Lane) -> &Index {
-        match lane {
-            Lane::Intents => &self.intents,
-            Lane::Results => &self.results,
+    /// The lanes of a pack in memory.
+    pub fn of(pack: &Pack, privacy: Privacy) -> Result<Self> {
+        Ok(Self { intents: Index::of(&pack.intents, privacy)?, results: Index::of(&pack.results, privacy)? })
+    }
+
+    /// Where the intent and the result of this id are.
+    pub fn get(&self, intent_id: &str) -> [Option<Seen>; 2] {
+        [self.intents.get(intent_id), self.results.get(intent_id)]
+    }
+}
+
+/// A record that is not the same on both sides.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    pub intent_id: &'a str,
+    pub left: Option<Seen>,
+    pub right: Option<Seen>,
+}
+
+/// The records that differ, by lane, in no order.
+#[derive(Debug, Default)]
+pub struct Joined<'a> {
+    pub intents: Vec<Pair<'a>>,
+    pub results: Vec<Pair<'a>>,
+}
+
+impl<'a> Joined<'a> {
+    /// Joins two packs by intent id.
+    pub fn of(left: &'a Lanes, right: &'a Lanes) -> Self {
+        Self { intents: join(&left.intents, &right.intents), results: join(&left.results, &right.results) }
+    }
+}
+
+fn join<'a>(left: &'a Index, right: &'a Index) -> Vec<Pair<'a>> {
+    let mut pairs = Vec::new();
+    let mut common = 0;
+    for (intent_id, &seen) in &left.seen {
+        let other = right.get(intent_id);
+        common += usize::from(other.is_some());
+        if other.is_none_or(|other| other.digest != seen.digest) {
+            pairs.push(Pair { intent_id, left: Some(seen), right: other });
         }
     }
+    if common < right.seen.len() {
+        let only = right.seen.iter().filter(|(id, _)| !left.seen.contains_key(*id));
+        pairs.extend(only.map(|(intent_id, &seen)| Pair { intent_id, left: None, right: Some(seen) }));
+    }
+    pairs
 }
 
 /// Compares two packs in memory, everything counted.
 pub fn compare_packs(left: &Pack, right: &Pack) -> Result<Summary> {
     let lanes = |pack| Lanes::of(pack, Privacy::Full);
-    compare((&left.contents, &lanes(left)?), (&right.contents, &lanes(right)?), Privacy::Full)
+    let (a, b) = (lanes(left)?, lanes(right)?);
+    compare(&left.contents, &right.contents, &Joined::of(&a, &b), Privacy::Full)
 }
 
-/// Compares two packs by their documents and the indices of their lanes.
-pub fn compare(left: (&Contents, &Lanes), right: (&Contents, &Lanes), privacy: Privacy) -> Result<Summary> {
-    let ((a, left_lanes), (b, right_lanes)) = (left, right);
-    let intents = one_sided(&left_lanes.intents, &right_lanes.intents);
-    let results = one_sided(&left_lanes.results, &right_lanes.results);
-    let receipts = |refs: &Refs| refs.receipts.as_deref().unwrap_or_default().len();
-    Ok(Summary {
-        run_id_left: a.run.run_id.clone(),
-        run_id_right: b.run.run_id.clone(),
-        manifest_changed: lasting_manifest(&a.manifest)? != lasting_manifest(&b.manifest)?,
-        intents_changed: intents.changed,
-        results_changed: results.changed,
-        refs_changed: match privacy {
-            Privacy::Full => lasting_refs(&a.refs)? != lasting_refs(&b.refs)?,
-            Privacy::Metadata => receipts(&a.refs) != receipts(&b.refs),
-        },
-        files_changed: files(&a.manifest, &b.manifest),
-        left_only_intents: intents.left,
-        right_only_intents: intents.right,
-        left_only_results: results.left,
-        right_only_results: results.right,
-    })
-}
-
-struct OneSided {
-    left: Vec<String>,
-    right: Vec<String>,
-    changed: bool,
-}
-
-fn one_sided(left: &Index, right: &Index) -> OneSided {
-    let only = |here: &Index, there: &Index| {
-        let ids = here.seen.keys().filter(|id| !there.seen.contains_key(*id));
-        let mut ids: Vec<String> = ids.map(ToString::to_string).collect();
+/// Compares two packs by their documents and the records that differ.
+pub fn compare(left: &Contents, right: &Contents, joined: &Joined<'_>, privacy: Privacy) -> Result<Summary> {
+    let only = |pairs: &[Pair<'_>], side: fn(&Pair<'_>) -> bool| {
+        let mut ids: Vec<String> = pairs.iter().filter(|pair| side(pair)).map(|p| p.intent_id.to_owned()).collect();
         ids.sort();
         ids
     };
-    let (only_left, only_right) = (only(left, right), only(right, left));
-    let differs = |id: &str, seen: &Seen| right.seen.get(id).is_some_and(|other| other.digest != seen.digest);
-    let changed =
-        !only_left.is_empty() || !only_right.is_empty() || left.seen.iter().any(|(id, seen)| differs(id, seen));
-    OneSided { left: only_left, right: only_right, changed }
+    let receipts = |refs: &Refs| refs.receipts.as_deref().unwrap_or_default().len();
+    Ok(Summary {
+        run_id_left: left.run.run_id.clone(),
+        run_id_right: right.run.run_id.clone(),
+        manifest_changed: lasting_manifest(&left.manifest)? != lasting_manifest(&right.manifest)?,
+        intents_changed: !joined.intents.is_empty(),
+        results_changed: !joined.results.is_empty(),
+        refs_changed: match privacy {
+            Privacy::Full => lasting_refs(&left.refs)? != lasting_refs(&right.refs)?,
+            Privacy::Metadata => receipts(&left.refs) != receipts(&right.refs),
+        },
+        files_changed: files(&left.manifest, &right.manifest),
+        left_only_intents: only(&joined.intents, |pair| pair.right.is_none()),
+        right_only_intents: only(&joined.intents, |pair| pair.left.is_none()),
+        left_only_results: only(&joined.results, |pair| pair.right.is_none()),
+        right_only_results: only(&joined.results, |pair| pair.left.is_none()),
+    })
 }
 
 fn lasting_manifest(manifest: &Manifest) -> Result<Vec<u8>> {

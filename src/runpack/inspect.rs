@@ -8,7 +8,7 @@ use crate::runpack::lane::Record;
 use crate::runpack::verify::{self, SignatureStatus, Trust};
 use camino::Utf8Path;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Longest preview of a call's arguments, in bytes.
@@ -71,6 +71,23 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Takes everything but the id out of its result.
+    fn answer(&mut self, result: &mut Unmatched) {
+        self.reason_codes = std::mem::take(&mut result.reason_codes);
+        self.result_digest = std::mem::take(&mut result.result_digest);
+        self.status = std::mem::take(&mut result.status);
+        self.verdict = std::mem::take(&mut result.verdict);
+        self.violations = std::mem::take(&mut result.violations);
+    }
+
+    fn copy_answer(&mut self, other: &Self) {
+        self.reason_codes.clone_from(&other.reason_codes);
+        self.result_digest.clone_from(&other.result_digest);
+        self.status.clone_from(&other.status);
+        self.verdict.clone_from(&other.verdict);
+        self.violations.clone_from(&other.violations);
+    }
+
     /// How long after the start of the run the call was made; `None` when its time is before it or not known.
     pub fn offset(&self, started_at: &Timestamp) -> Option<Duration> {
         if self.created_at.is_zero() { None } else { self.created_at.since(started_at) }
@@ -100,7 +117,8 @@ pub fn inspect(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
 
 fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
     let mut archive = Archive::open(path.as_std_path(), Limits::default())?;
-    let (mut entries, mut results) = (Vec::new(), Vec::new());
+    let mut entries = Vec::new();
+    let mut outcomes = Outcomes::default();
     let contents = verify::open(
         &mut archive,
         trust,
@@ -108,14 +126,12 @@ fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
             entries.push(entry(at, record));
             Ok(())
         },
-        &mut |_: usize, record: &Record<'_>| {
-            results.push(outcome(record)?);
-            Ok(())
-        },
+        &mut |_: usize, record: &Record<'_>| outcomes.take(record),
     )?;
     verify::known(&contents)?;
-    let results_total = results.len();
-    let (unmatched_results, warnings) = join(&mut entries, results);
+    let results_total = outcomes.results.len();
+    let warnings = outcomes.warnings();
+    let unmatched_results = outcomes.join(&mut entries);
     Ok(Timeline {
         artifact_type: "runpack",
         capture_mode: contents.manifest.capture_mode.clone(),
@@ -148,11 +164,78 @@ fn entry(at: usize, record: &Record<'_>) -> Entry {
 }
 
 fn preview(body: &[u8]) -> Box<str> {
-    let whole = body.len() <= PREVIEW;
-    let start = &body[..body.len().min(PREVIEW)];
-    let text = start.utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default();
-    let end = if whole { "" } else { "…" };
-    format!("{}{end}", text.replace(char::is_control, "\u{FFFD}")).into()
+    if body.len() <= PREVIEW {
+        return harmless(std::str::from_utf8(body).unwrap_or_default(), "");
+    }
+    let text = body[..PREVIEW].utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default();
+    harmless(text, "…")
+}
+
+/// The text without control characters, and what follows it. Canonical JSON has none below U+0020.
+fn harmless(text: &str, end: &str) -> Box<str> {
+    let mut out = String::with_capacity(text.len() + end.len());
+    if text.is_ascii() && !text.contains('\x7F') {
+        out.push_str(text);
+    } else {
+        out.extend(text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }));
+    }
+    out.push_str(end);
+    out.into()
+}
+
+/// The results of a run, each on its own; whether a call belongs to it is seen later.
+#[derive(Default)]
+struct Outcomes {
+    results: Vec<Unmatched>,
+    /// By intent id, the first result, and how many there are.
+    first: HashMap<Box<str>, (usize, usize)>,
+}
+
+impl Outcomes {
+    fn take(&mut self, record: &Record<'_>) -> Result<()> {
+        match self.first.get_mut(record.intent_id.as_ref()) {
+            Some((_, count)) => *count += 1,
+            None => {
+                self.first.insert(record.intent_id.as_ref().into(), (self.results.len(), 1));
+            }
+        }
+        self.results.push(outcome(record)?);
+        Ok(())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let several = self.first.iter().filter(|(_, (_, count))| *count > 1).map(|(id, _)| id.as_ref());
+        let several: BTreeSet<&str> = several.collect();
+        let name = |id| if str::trim(id).is_empty() { "(empty)" } else { id };
+        several.iter().map(|id| format!("multiple result records for intent_id={} (kept first)", name(id))).collect()
+    }
+
+    /// Gives each entry the first result with its id; the results no entry asked for.
+    fn join(self, entries: &mut [Entry]) -> Vec<Unmatched> {
+        let Self { mut results, first } = self;
+        // The entry each first result went to; a later one with the same id copies it from there.
+        let mut owners: Vec<Option<usize>> = vec![None; results.len()];
+        let mut matched = 0;
+        for index in 0..entries.len() {
+            let (before, rest) = entries.split_at_mut(index);
+            let entry = &mut rest[0];
+            match first.get(&entry.intent_id).map(|&(at, _)| (at, owners[at])) {
+                None => {}
+                Some((_, Some(owner))) => entry.copy_answer(&before[owner]),
+                Some((at, None)) => {
+                    owners[at] = Some(index);
+                    matched += 1;
+                    entry.answer(&mut results[at]);
+                }
+            }
+        }
+        if matched == first.len() {
+            return Vec::new();
+        }
+        results.retain(|result| first.get(&result.intent_id).is_none_or(|&(at, _)| owners[at].is_none()));
+        results.sort_by(|a, b| (&a.intent_id, &a.result_digest).cmp(&(&b.intent_id, &b.result_digest)));
+        results
+    }
 }
 
 /// A result on its own; whether a call belongs to it is seen later.
@@ -185,34 +268,4 @@ fn texts(value: Option<&Json>) -> Vec<String> {
     let texts: BTreeSet<&str> =
         items.iter().filter_map(Json::as_str).map(str::trim).filter(|text| !text.is_empty()).collect();
     texts.into_iter().map(str::to_owned).collect()
-}
-
-/// Gives each entry the first result with its id; the results no entry asks for, and the warnings.
-fn join(entries: &mut [Entry], results: Vec<Unmatched>) -> (Vec<Unmatched>, Vec<String>) {
-    let mut first: HashMap<&str, usize> = HashMap::with_capacity(results.len());
-    let mut several = BTreeSet::new();
-    for (at, result) in results.iter().enumerate() {
-        if *first.entry(&result.intent_id).or_insert(at) != at {
-            several.insert(result.intent_id.as_ref());
-        }
-    }
-    let mut matched = HashSet::new();
-    for entry in entries {
-        if let Some(&at) = first.get(entry.intent_id.as_ref()) {
-            let result = &results[at];
-            matched.insert(at);
-            entry.status.clone_from(&result.status);
-            entry.result_digest.clone_from(&result.result_digest);
-            entry.verdict.clone_from(&result.verdict);
-            entry.reason_codes.clone_from(&result.reason_codes);
-            entry.violations.clone_from(&result.violations);
-        }
-    }
-    let name = |id: &str| if id.trim().is_empty() { "(empty)".to_owned() } else { id.to_owned() };
-    let warning = |id: &&str| format!("multiple result records for intent_id={} (kept first)", name(id));
-    let warnings = several.iter().map(warning).collect();
-    let orphan = |result: &&Unmatched| !first.get(result.intent_id.as_ref()).is_some_and(|at| matched.contains(at));
-    let mut unmatched: Vec<Unmatched> = results.iter().filter(orphan).cloned().collect();
-    unmatched.sort_by(|a, b| (&a.intent_id, &a.result_digest).cmp(&(&b.intent_id, &b.result_digest)));
-    (unmatched, warnings)
 }

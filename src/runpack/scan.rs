@@ -22,6 +22,11 @@ const PARALLEL_FROM: u64 = 256 << 10;
 pub trait Observe: Send {
     /// One record and its position in the lane, from 0.
     fn record(&mut self, index: usize, record: &Record<'_>) -> Result<()>;
+
+    /// As [`Observe::record`], with the answer of [`Record::digest_holds`], which was found out already.
+    fn checked(&mut self, index: usize, record: &Record<'_>, _holds: bool) -> Result<()> {
+        self.record(index, record)
+    }
 }
 
 /// Sees nothing.
@@ -257,8 +262,9 @@ impl LaneReader<'_> {
             return true;
         }
         let seen = Record::parse(self.lane, line).and_then(|record| {
-            self.note(&record);
-            self.observer.record(self.scan.records, &record)
+            let holds = record.digest_holds();
+            self.note(&record, holds);
+            self.observer.checked(self.scan.records, &record, holds)
         });
         self.scan.records += 1;
         if let Err(error) = seen {
@@ -268,12 +274,12 @@ impl LaneReader<'_> {
         self.fault.is_none()
     }
 
-    fn note(&mut self, record: &Record<'_>) {
+    fn note(&mut self, record: &Record<'_>, holds: bool) {
         self.scan.schema_holds &= record.schema_holds(self.lane);
         if record.run_id != self.run_id {
             self.scan.foreign += 1;
         }
-        if self.scan.digest_mismatches.len() < LISTED && !record.digest_holds() {
+        if !holds && self.scan.digest_mismatches.len() < LISTED {
             self.scan.digest_mismatches.push(RecordMismatch {
                 path: self.lane.entry().to_owned(),
                 record: self.scan.records + 1,

@@ -62,6 +62,20 @@ fn results_are_joined_and_verdicts_tidied() {
 }
 
 #[test]
+fn two_calls_of_one_id_share_the_result() {
+    let folder = Folder::new();
+    let twice = [intent("a", "t", json!({})), intent("a", "t", json!({}))];
+    let results = [result("a", "ok", json!({"verdict": "allow", "violations": ["v"]}))];
+    let path = folder.record(&json!({"run": run("run_d"), "intents": twice, "results": results}));
+    let timeline = inspect(&path, &nobody()).unwrap();
+    for entry in &timeline.entries {
+        assert_eq!((entry.status.as_ref(), entry.verdict.as_ref(), entry.violations.len()), ("ok", "allow", 1));
+        assert!(!entry.result_digest.is_empty());
+    }
+    assert!(timeline.unmatched_results.is_empty() && timeline.warnings.is_empty());
+}
+
+#[test]
 fn encoding_in_type_order_is_sorted_already() {
     let folder = Folder::new();
     let timeline = inspect(&folder.record(&two_calls("run_s")), &nobody()).unwrap();
