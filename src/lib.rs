@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod kernel;
+pub mod regress;
 pub mod report;
 pub mod runpack;
 pub mod scout;

@@ -4,6 +4,7 @@ use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
 use crate::cli::output::{self, Answer};
+use crate::cli::regress::group::RegressCmd;
 use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
 use crate::cli::verify::VerifyCmd;
@@ -35,6 +36,7 @@ enum Command {
     Demo(DemoCmd),
     Run(RunCmd),
     Verify(VerifyCmd),
+    Regress(RegressCmd),
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Completions(CompletionsCmd),
@@ -94,7 +96,7 @@ fn answer(args: &[String]) -> Answer {
         return Answer::text_only(explanation(rest), Exit::Ok);
     }
     match Root::try_parse_from(args) {
-        Ok(root) => root.command.run().unwrap_or_else(|error| failure(rest, &error)),
+        Ok(root) => root.command.run(root.json).unwrap_or_else(|error| failure(rest, &error)),
         Err(usage) => usage_answer(&usage, rest),
     }
 }
@@ -107,13 +109,14 @@ fn failure(rest: &[String], error: &Error) -> Answer {
 }
 
 impl Command {
-    fn run(self) -> Result<Answer> {
+    fn run(self, json: bool) -> Result<Answer> {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
             Self::Run(cmd) => cmd.run(clock),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
+            Self::Regress(cmd) => cmd.run(json),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod keys;
 pub mod migrate;
 pub mod output;
+pub mod regress;
 pub mod run;
 pub mod verify;
 pub mod version;

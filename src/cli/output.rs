@@ -49,14 +49,17 @@ impl Answer {
         if error.hint_text().is_some() {
             text.push_str(&format!("hint: {hint}\n"));
         }
-        let members = serde_json::json!({
+        let mut members = serde_json::json!({
             "ok": false,
             "error": error.to_string(),
-            "error_code": error.reason().unwrap_or_else(|| exit.error_code()),
+            "error_code": exit.error_code(),
             "error_category": category,
             "retryable": exit::retryable(category),
             "hint": hint,
         });
+        if let Some(reason) = error.reason() {
+            members["reason_code"] = reason.into();
+        }
         let answer = Self::presorted(&members, exit).unwrap_or_else(|_| Self::text_only("", exit));
         Self { category, text, ..answer }
     }
@@ -141,6 +144,11 @@ pub fn coloured(story: &str) -> String {
         _ => format!("{line}\n"),
     };
     story.lines().map(paint).collect()
+}
+
+/// Prints text that goes before the answer.
+pub fn stdout(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// Prints one line of diagnostics.

@@ -121,6 +121,42 @@ pub fn write_unsynced(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// A folder that appears under its name only when it is complete. Dropped before [`DraftDir::publish`], it is gone.
+#[derive(Debug)]
+pub struct DraftDir {
+    dir: tempfile::TempDir,
+    path: std::path::PathBuf,
+}
+
+impl DraftDir {
+    /// Starts a draft of the folder `path` beside it, mode 0750. The parent must exist.
+    pub fn new(path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        let prefix = format!(".{name}.tmp-");
+        builder.prefix(&prefix);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o750));
+        let dir = builder.tempdir_in(parent).map_err(|e| Error::io("create directory", path, e))?;
+        Ok(Self { dir, path: path.to_owned() })
+    }
+
+    /// Where its files go until it is complete.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Gives the folder its name. A folder that stands there by now is an error and stays as it was.
+    pub fn publish(self) -> Result<()> {
+        let Self { dir, path } = self;
+        fs::rename(dir.path(), &path).map_err(|e| Error::io("create directory", &path, e))?;
+        let _ = dir.keep();
+        sync_dir(&path);
+        Ok(())
+    }
+}
+
 /// Best effort: makes the rename durable.
 fn sync_dir(path: &Path) {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

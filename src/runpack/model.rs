@@ -3,7 +3,7 @@
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
-use crate::kernel::json::canon;
+use crate::kernel::json::{canon, read};
 use crate::sign::envelope::Signature;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -84,8 +84,23 @@ impl Manifest {
 
     /// The digest over the known fields, with `manifest_digest` empty and no signatures.
     pub fn digest(&self) -> Result<Digest> {
-        let bare = Self { manifest_digest: String::new(), signatures: Vec::new(), ..self.clone() };
-        Ok(Digest::of(&canon::of(&bare)?))
+        Ok(Digest::of(&canon::of(&self.bare())?))
+    }
+
+    /// As [`Manifest::digest`], in hex, with the time spelled as it stands in `bytes`: some producers hash that.
+    pub fn digest_as_spelled(&self, bytes: &[u8]) -> Result<String> {
+        #[derive(Deserialize)]
+        struct Spelled {
+            created_at: Option<String>,
+        }
+        let Spelled { created_at } = read::typed(bytes)?;
+        let mut bare = serde_json::json!(self.bare());
+        bare["created_at"] = created_at.into();
+        Ok(Digest::of(&canon::of(&bare)?).to_string())
+    }
+
+    fn bare(&self) -> Self {
+        Self { manifest_digest: String::new(), signatures: Vec::new(), ..self.clone() }
     }
 }
 

@@ -151,7 +151,10 @@ pub fn open(
 
 /// Refuses content with schemas this program does not know.
 pub fn known(contents: &Contents) -> Result<()> {
-    if contents.schema_faults.is_empty() { Ok(()) } else { Err(does_not_hold(&contents.schema_faults)) }
+    if contents.schema_faults.is_empty() {
+        return Ok(());
+    }
+    Err(does_not_hold(&contents.schema_faults).code("schema_unknown"))
 }
 
 fn does_not_hold(why: &[String]) -> Error {
@@ -166,7 +169,20 @@ impl Report {
 
     fn hold_but(&self, schema: usize) -> Result<()> {
         let broken = self.broken(schema);
-        if broken.is_empty() { Ok(()) } else { Err(does_not_hold(&broken)) }
+        if broken.is_empty() { Ok(()) } else { Err(does_not_hold(&broken).code(self.code())) }
+    }
+
+    /// The reason code of what is most wrong with the pack.
+    fn code(&self) -> &'static str {
+        if !self.missing_files.is_empty() {
+            "missing_files"
+        } else if !self.hash_mismatches.is_empty() {
+            "hash_mismatch"
+        } else if self.signature_status == SignatureStatus::Failed {
+            "signature_failed"
+        } else {
+            "structure_invalid"
+        }
     }
 
     /// What makes the pack untrustworthy, one phrase each, the last `schema` structure errors aside.

@@ -1,0 +1,33 @@
+//! The group `gait regress`.
+
+use crate::cli::output::Answer;
+use crate::cli::regress::bootstrap::BootstrapCmd;
+use crate::cli::regress::init::InitCmd;
+use crate::cli::regress::run::RunCmd;
+use crate::kernel::error::Result;
+use clap::{Args, Subcommand};
+
+/// Turn runpacks into regression tests and run them
+#[derive(Debug, Args)]
+pub struct RegressCmd {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(InitCmd),
+    Run(Box<RunCmd>),
+    Bootstrap(Box<BootstrapCmd>),
+}
+
+impl RegressCmd {
+    /// Runs the verb.
+    pub fn run(self, json: bool) -> Result<Answer> {
+        match self.verb {
+            Verb::Init(cmd) => cmd.run(),
+            Verb::Run(cmd) => cmd.run(json),
+            Verb::Bootstrap(cmd) => cmd.run(json),
+        }
+    }
+}

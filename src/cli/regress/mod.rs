@@ -1,0 +1,11 @@
+//! `gait regress`: fixtures made, run, and reported.
+//!
+//! Verbs: `init`, `run`, `bootstrap`; `reports` writes what a run leaves behind.
+//!
+//! **Invariant:** no report of an earlier run is left standing as if it were this one's.
+
+pub mod bootstrap;
+pub mod group;
+pub mod init;
+pub mod reports;
+pub mod run;

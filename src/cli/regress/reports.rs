@@ -1,0 +1,88 @@
+//! Where the reports of a run go, and the writing of them.
+
+use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::fs;
+use crate::report::model::Report;
+use crate::report::{json, junit, summary};
+use camino::Utf8PathBuf;
+use clap::Args;
+
+/// The files a run leaves behind.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Result file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_OUTPUT)]
+    output: String,
+    /// JUnit file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<String>,
+    /// Markdown summary file
+    #[arg(long, value_name = "FILE")]
+    summary: Option<String>,
+}
+
+const DEFAULT_OUTPUT: &str = "regress_result.json";
+
+/// Paths as given and as written.
+#[derive(Debug)]
+pub struct Reports {
+    /// The result file as given.
+    pub output: String,
+    /// The JUnit file as given.
+    pub junit: Option<String>,
+    pub summary: Option<String>,
+    paths: [Option<Utf8PathBuf>; 3],
+}
+
+impl ReportArgs {
+    /// Checks where the files may go; nothing is written.
+    pub fn reports(&self) -> Result<Reports> {
+        let named = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+        let output = if self.output.is_empty() { DEFAULT_OUTPUT.to_owned() } else { self.output.clone() };
+        let (junit, summary) = (named(&self.junit), named(&self.summary));
+        let place = |path: &String| {
+            let place = fs::output_path(path)?;
+            if place.is_dir() {
+                return Err(Error::invalid(format!("cannot write {path}: it is a directory")));
+            }
+            Ok(place)
+        };
+        let result = Some(place(&output)?);
+        let paths = [result, junit.as_ref().map(place).transpose()?, summary.as_ref().map(place).transpose()?];
+        Ok(Reports { output, junit, summary, paths })
+    }
+}
+
+impl Reports {
+    /// The files by name, as `artifact_paths` lists them.
+    pub fn artifacts(&self) -> Vec<String> {
+        let all = [Some(&self.output), self.junit.as_ref(), self.summary.as_ref()];
+        all.into_iter().flatten().map(|path| path.trim().to_owned()).collect()
+    }
+
+    /// Removes what an earlier run left: until this run has a verdict, no file says anything.
+    pub fn clear(&self) -> Result<()> {
+        for path in self.paths.iter().flatten() {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove the old", path, error).as_kind(Kind::InvalidInput));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes every file, its folder made if missing.
+    pub fn write(&self, report: &Report) -> Result<()> {
+        type Render = fn(&Report) -> Result<String>;
+        let renders: [Render; 3] = [json::render, junit::render, summary::render];
+        for (path, render) in self.paths.iter().zip(renders) {
+            if let Some(path) = path {
+                fs::make_parent(path)?;
+                fs::write(path, render(report)?.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,303 @@
+//! `gait regress run`: the fixtures as test cases.
+
+use crate::cli::args::TrustArgs;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, Answer};
+use crate::cli::regress::reports::{ReportArgs, Reports};
+use crate::config::project::Project;
+use crate::config::suite;
+use crate::kernel::error::{Error, Result};
+use crate::regress::case::shell_word;
+use crate::regress::fixture::Demands;
+use crate::regress::harness::{self, Options, Plan};
+use crate::regress::judge::LOAD;
+use crate::regress::select::Filters;
+use crate::report::annotations;
+use crate::report::model::{Report, Status};
+use clap::{Args, ValueEnum};
+use libtest_mimic::FormatSetting;
+use serde_json::{Map, Value, json};
+use std::num::NonZero;
+
+/// Run the fixtures of gait.yaml as test cases; ends 5 on a regression
+#[derive(Debug, Args)]
+pub struct RunCmd {
+    #[command(flatten)]
+    pub suite: SuiteArgs,
+    /// Run only cases whose name holds one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// A filter has to be the whole name
+    #[arg(long)]
+    exact: bool,
+    /// Leave out cases whose name holds this; can be given several times
+    #[arg(long, value_name = "FILTER")]
+    skip: Vec<String>,
+    /// Print the names of the cases and run nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// Which suite is run and how it is shown.
+#[derive(Debug, Args)]
+pub struct SuiteArgs {
+    /// The suite
+    #[arg(long, value_name = "FILE", default_value = suite::DEFAULT_PATH)]
+    pub config: String,
+    #[command(flatten)]
+    reports: ReportArgs,
+    /// A run of today's agent to compare with: <fixture>=<run_id|path>, or a path alone when there is one fixture
+    #[arg(long = "candidate", value_name = "FIXTURE=PACK")]
+    pub candidates: Vec<String>,
+    /// Folder of such runs: <fixture>/trial_<n>.zip, <fixture>.zip or runpack_<run_id>.zip
+    #[arg(long, value_name = "DIR", env = crate::regress::candidate::DIR_VAR)]
+    candidate_dir: Option<String>,
+    /// Fail every fixture that no run of today's agent is given for
+    #[arg(long)]
+    require_candidate: bool,
+    /// Unknown keys in gait.yaml and fixture.json are errors
+    #[arg(long)]
+    strict: bool,
+    /// Fail every fixture whose runpack no trusted key signed
+    #[arg(long)]
+    require_signature: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// How the cases are shown
+    #[arg(long, value_enum, value_name = "pretty|terse|json", default_value = "pretty")]
+    format: Format,
+    /// Threads to run cases on [default: one per core]
+    #[arg(long, value_name = "N")]
+    test_threads: Option<NonZero<usize>>,
+    /// Print annotations for a pull request
+    #[arg(long, value_name = "github")]
+    annotations: Option<Annotations>,
+    /// Accepted for compatibility: no grader is non-deterministic
+    #[arg(long, hide = true)]
+    allow_nondeterministic: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Pretty,
+    Terse,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Annotations {
+    Github,
+}
+
+/// A run that came to a verdict, with its files written.
+pub struct Ran {
+    pub report: Report,
+    pub reports: Reports,
+    pub config: String,
+    notes: Vec<String>,
+    format: Format,
+    annotations: Option<Annotations>,
+}
+
+impl RunCmd {
+    /// Runs the cases.
+    pub fn run(self, json: bool) -> Result<Answer> {
+        let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
+        if self.list {
+            let plan = self.suite.plan(filters)?;
+            let names = plan.names();
+            let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
+            return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(plan.warnings));
+        }
+        self.suite.run(filters, json)?.answer(json)
+    }
+}
+
+impl SuiteArgs {
+    fn config(&self) -> &str {
+        if self.config.is_empty() { suite::DEFAULT_PATH } else { &self.config }
+    }
+
+    fn plan(&self, filters: Filters) -> Result<Plan> {
+        let demands = Demands {
+            trust: self.trust.trust()?,
+            require_signature: self.require_signature || Project::load()?.require_signature,
+            strict: self.strict,
+        };
+        harness::plan(Options {
+            config: self.config().to_owned(),
+            filters,
+            candidates: self.candidates.clone(),
+            candidate_dir: self.candidate_dir.clone(),
+            require_candidate: self.require_candidate,
+            demands,
+            threads: self.test_threads,
+        })
+    }
+
+    /// Judges the cases, shows them unless `quiet`, and writes the reports.
+    pub fn run(&self, filters: Filters, quiet: bool) -> Result<Ran> {
+        let reports = self.reports.reports()?;
+        reports.clear()?;
+        let plan = self.plan(filters)?;
+        plan.refuse_nothing()?;
+        let outcomes = plan.start();
+        if !quiet {
+            plan.show(&outcomes, Some(self.format.setting()));
+        }
+        let report = plan.report(&outcomes);
+        reports.write(&report)?;
+        let unknown = plan.notes(&outcomes);
+        let notes = plan.warnings.into_iter().chain(unknown).map(|warning| format!("warning: {warning}")).collect();
+        let (format, annotations) = (self.format, self.annotations);
+        Ok(Ran { report, reports, config: self.config().to_owned(), notes, format, annotations })
+    }
+}
+
+impl Format {
+    fn setting(self) -> FormatSetting {
+        match self {
+            Self::Pretty => FormatSetting::Pretty,
+            Self::Terse => FormatSetting::Terse,
+            Self::Json => FormatSetting::Json,
+        }
+    }
+}
+
+impl Ran {
+    /// How the process ends: a fixture that could not be loaded goes before a regression.
+    pub fn exit(&self) -> Exit {
+        match self.report.status() {
+            _ if self.unloadable().next().is_some() => Exit::InvalidInput,
+            Status::Fail => Exit::RegressFailed,
+            Status::Pass => Exit::Ok,
+        }
+    }
+
+    fn unloadable(&self) -> impl Iterator<Item = &crate::report::model::Case> {
+        self.report.cases.iter().filter(|case| case.grade.grader() == LOAD)
+    }
+
+    /// The error of a run in which fixtures could not be loaded.
+    pub fn load_error(&self) -> Option<Error> {
+        let first = self.unloadable().next()?;
+        let count = self.unloadable().count();
+        let rest = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+        let what = first.evidence.trim_end();
+        Some(Error::invalid(format!("fixture {} cannot be loaded: {what}{rest}", first.grade.fixture())))
+    }
+
+    /// The members every answer about a run has, empty ones left out.
+    pub fn members(&self) -> Map<String, Value> {
+        let report = &self.report;
+        let mut members = Map::new();
+        let mut set = |key: &str, value: Value| {
+            let empty = value.is_null() || value == "" || value == 0 || value.as_array().is_some_and(Vec::is_empty);
+            if !empty {
+                members.insert(key.to_owned(), value);
+            }
+        };
+        if self.load_error().is_none() {
+            set("status", json!(report.status()));
+        }
+        set("failed", report.failed().into());
+        set("top_failure_reason", report.top_failure_reason().into());
+        set("next_command", self.next_command().into());
+        set("failed_fixtures", json!(self.failed_fixtures()));
+        set("artifact_paths", json!(self.reports.artifacts()));
+        set("output", self.reports.output.as_str().into());
+        set("junit", json!(self.reports.junit));
+        set("summary", json!(self.reports.summary));
+        members.insert("candidates".to_owned(), report.exercised.with_candidate.into());
+        members
+    }
+
+    fn failed_fixtures(&self) -> Vec<&str> {
+        let failed = self.report.cases.iter().filter(|case| case.grade.failed());
+        let mut names: Vec<&str> = failed.map(|case| case.grade.fixture()).collect();
+        names.dedup();
+        names
+    }
+
+    fn next_command(&self) -> String {
+        let config = self.config.trim();
+        match self.report.status() {
+            Status::Pass => String::new(),
+            Status::Fail if config == suite::DEFAULT_PATH => "gait regress run --json".to_owned(),
+            Status::Fail => format!("gait regress run --config {} --json", shell_word(config)),
+        }
+    }
+
+    /// The lines behind the verdict: top reason, next command, artifacts.
+    pub fn failure_lines(&self) -> Vec<String> {
+        vec![
+            format!("top_failure_reason: {}", self.report.top_failure_reason()),
+            format!("next: {}", self.next_command()),
+            format!("artifacts: {}", self.reports.artifacts().join(", ")),
+        ]
+    }
+
+    /// The files written, one line each.
+    pub fn file_lines(&self) -> Vec<String> {
+        let files = [
+            ("output", Some(&self.reports.output)),
+            ("junit", self.reports.junit.as_ref()),
+            ("summary", self.reports.summary.as_ref()),
+        ];
+        files.into_iter().filter_map(|(name, path)| Some(format!("{name}: {}", path?))).collect()
+    }
+
+    /// Notes for standard error; annotations too where standard output holds the one JSON object.
+    pub fn finish(&self, answer: Answer, json: bool) -> Result<Answer> {
+        let mut notes = self.notes.clone();
+        if self.annotations == Some(Annotations::Github) {
+            let annotated = annotations::render(&self.report)?;
+            if json || self.format == Format::Json {
+                notes.extend(annotated.lines().map(str::to_owned));
+            } else {
+                output::stdout(&annotated);
+            }
+        }
+        notes.extend(self.report.honesty().filter(|_| json));
+        Ok(answer.notes(notes))
+    }
+
+    fn answer(self, json: bool) -> Result<Answer> {
+        let mut members = self.members();
+        if self.load_error().is_none() {
+            members.insert("fixture_set".to_owned(), self.report.fixture_set.as_str().into());
+            members.insert("graders".to_owned(), self.report.cases.len().into());
+        }
+        let exit = self.exit();
+        let mut answer = match self.load_error() {
+            Some(error) => Answer::failure("regress run", &error),
+            None => Answer::new(&json!({}), exit)?,
+        };
+        for (key, value) in &members {
+            answer = answer.with(key, value)?;
+        }
+        let text = if self.format == Format::Json { String::new() } else { self.text() };
+        self.finish(answer.text(text), json)
+    }
+
+    fn text(&self) -> String {
+        let report = &self.report;
+        let set = &report.fixture_set;
+        let mut lines = Vec::new();
+        match (self.load_error(), report.status()) {
+            (Some(error), _) => lines.push(format!("regress run error: {error}")),
+            (None, Status::Pass) => {
+                lines.push(format!("regress run ok: fixture_set={set} graders={}", report.cases.len()));
+            }
+            (None, Status::Fail) => {
+                lines.push(format!("regress run failed: fixture_set={set} failed={}", report.failed()));
+            }
+        }
+        if report.status() == Status::Fail {
+            lines.extend(self.failure_lines());
+        }
+        lines.extend(report.honesty());
+        lines.extend(self.file_lines());
+        lines.join("\n")
+    }
+}

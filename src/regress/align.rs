@@ -1,0 +1,148 @@
+//! Calls of two runs paired one to one, when their ids say nothing about each other.
+
+use crate::kernel::digest::Digest;
+use crate::kernel::error::Result;
+use crate::runpack::calls::{self, CallChange, Change, Found, Wanted};
+use crate::runpack::compare::Seen;
+use crate::runpack::lane::{Lane, Record};
+use crate::runpack::read::Pack;
+use similar::{Algorithm, DiffOp};
+use std::collections::HashMap;
+
+/// One call of either side, or one of both; positions from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    pub kind: Kind,
+    pub baseline: Option<usize>,
+    pub candidate: Option<usize>,
+}
+
+/// How two calls were paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Same tool, same arguments, same order.
+    Same,
+    /// Same tool, other arguments.
+    Changed,
+    /// Same tool and arguments, elsewhere.
+    Moved,
+    /// Only the baseline has it.
+    Missing,
+    /// Only the candidate has it.
+    Extra,
+}
+
+/// What makes a call: its tool and its canonical arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Call<'a> {
+    pub tool: &'a str,
+    pub args: &'a [u8],
+}
+
+/// Pairs every call exactly once: equal ones in order first, then equal ones out of order, then calls of the same tool
+/// in order. Sorted by baseline position, what only the candidate has behind its predecessor.
+pub fn align(baseline: &[Call<'_>], candidate: &[Call<'_>]) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for op in similar::capture_diff_slices(Algorithm::Myers, baseline, candidate) {
+        match op {
+            DiffOp::Equal { old_index, new_index, len } => pairs.extend((0..len).map(|at| Pair {
+                kind: Kind::Same,
+                baseline: Some(old_index + at),
+                candidate: Some(new_index + at),
+            })),
+            other => {
+                left.extend(other.old_range());
+                right.extend(other.new_range());
+            }
+        }
+    }
+    let moved = match_up(&mut left, &mut right, |at| &baseline[at], |at| &candidate[at]);
+    pairs.extend(moved.into_iter().map(|(a, b)| Pair { kind: Kind::Moved, baseline: Some(a), candidate: Some(b) }));
+    let changed = match_up(&mut left, &mut right, |at| baseline[at].tool, |at| candidate[at].tool);
+    pairs.extend(changed.into_iter().map(|(a, b)| Pair { kind: Kind::Changed, baseline: Some(a), candidate: Some(b) }));
+    pairs.extend(left.into_iter().map(|at| Pair { kind: Kind::Missing, baseline: Some(at), candidate: None }));
+    pairs.extend(right.into_iter().map(|at| Pair { kind: Kind::Extra, baseline: None, candidate: Some(at) }));
+    pairs.sort_by_key(|pair| (pair.baseline.or(pair.candidate), pair.baseline.is_none()));
+    pairs
+}
+
+/// Takes out of both lists, in order, the positions whose keys are equal.
+fn match_up<K: std::hash::Hash + Eq>(
+    left: &mut Vec<usize>,
+    right: &mut Vec<usize>,
+    left_key: impl Fn(usize) -> K,
+    right_key: impl Fn(usize) -> K,
+) -> Vec<(usize, usize)> {
+    let mut waiting: HashMap<K, std::collections::VecDeque<usize>> = HashMap::new();
+    for &at in right.iter() {
+        waiting.entry(right_key(at)).or_default().push_back(at);
+    }
+    let mut pairs = Vec::new();
+    left.retain(|&at| match waiting.get_mut(&left_key(at)).and_then(std::collections::VecDeque::pop_front) {
+        Some(other) => {
+            pairs.push((at, other));
+            false
+        }
+        None => true,
+    });
+    let mut used: Vec<usize> = pairs.iter().map(|pair| pair.1).collect();
+    used.sort_unstable();
+    right.retain(|at| used.binary_search(at).is_err());
+    pairs
+}
+
+/// The calls of two packs that differ once they are aligned, explained. Results are not compared, their status is.
+pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange>> {
+    let pairs = align(&of(baseline), &of(candidate));
+    let (left, right) = (results(baseline), results(candidate));
+    let mut changes = Vec::new();
+    for pair in pairs {
+        let side = |at: Option<usize>, pack: &Pack, results: &HashMap<String, usize>| {
+            let seen = |at: usize| Seen { at: at as u32, digest: Digest::of(b"") };
+            let result = at.and_then(|at| results.get(pack.intents[at].intent_id.as_ref()).copied());
+            [at.map(seen), result.map(seen)]
+        };
+        let id = match (pair.baseline, pair.candidate) {
+            (Some(at), _) => baseline.intents[at].intent_id.as_ref(),
+            (None, Some(at)) => candidate.intents[at].intent_id.as_ref(),
+            (None, None) => continue,
+        };
+        let wanted = Wanted {
+            intent_id: id.into(),
+            left: side(pair.baseline, baseline, &left),
+            right: side(pair.candidate, candidate, &right),
+        };
+        let status = |pack: &Pack, seen: Option<Seen>| seen.map(|seen| pack.results[seen.at as usize].label.clone());
+        let statuses = (status(baseline, wanted.left[1]), status(candidate, wanted.right[1]));
+        if pair.kind == Kind::Same && statuses.0 == statuses.1 {
+            continue;
+        }
+        let mut change = calls::explain(&wanted, &found(baseline, &wanted.left), &found(candidate, &wanted.right))?;
+        if pair.kind == Kind::Moved {
+            change.kind = Change::Moved;
+        }
+        change.differences.retain(|difference| !difference.path.starts_with("/result"));
+        change.differences_total = change.differences.len();
+        changes.push(change);
+    }
+    Ok(changes)
+}
+
+fn of(pack: &Pack) -> Vec<Call<'_>> {
+    fn call<'p>(record: &'p Record<'static>) -> Call<'p> {
+        Call { tool: &record.label, args: record.body.as_deref().unwrap_or_default() }
+    }
+    pack.intents.iter().map(call).collect()
+}
+
+fn results(pack: &Pack) -> HashMap<String, usize> {
+    pack.results.iter().enumerate().map(|(at, record)| (record.intent_id.to_string(), at)).collect()
+}
+
+fn found(pack: &Pack, seen: &[Option<Seen>; 2]) -> Found {
+    let lane = |lane: Lane, seen: Option<Seen>| {
+        seen.into_iter().map(|seen| (seen.at, pack.lane(lane)[seen.at as usize].clone())).collect()
+    };
+    [lane(Lane::Intents, seen[0]), lane(Lane::Results, seen[1])]
+}

@@ -1,0 +1,79 @@
+//! What a grader is given, and what it answers.
+
+use crate::kernel::error::Error;
+use crate::regress::candidate::Origin;
+use crate::regress::fixture::Fixture;
+use crate::runpack::read::Pack;
+use camino::Utf8PathBuf;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// One candidate, loaded once for every grader.
+#[derive(Debug)]
+pub struct Trial {
+    /// From 1.
+    pub number: usize,
+    pub path: Utf8PathBuf,
+    pub pack: Result<Pack, Error>,
+}
+
+/// What a case looks at: a fixture and today's behaviour, where there is any.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    pub fixture: &'a Fixture,
+    pub origin: Origin,
+    /// None where nothing produced a candidate.
+    pub trials: Vec<Trial>,
+    /// Having no candidate fails.
+    pub require_candidate: bool,
+}
+
+impl Subject<'_> {
+    /// Whether the baseline is compared with nothing but itself.
+    pub fn self_compare(&self) -> bool {
+        let own = &self.fixture.baseline.contents.manifest.manifest_digest;
+        let same = |trial: &Trial| trial.pack.as_ref().is_ok_and(|p| p.contents.manifest.manifest_digest == *own);
+        self.trials.iter().all(same)
+    }
+}
+
+/// What a grader found. No reason code means a pass.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Verdict {
+    pub reason_codes: BTreeSet<String>,
+    pub details: Map<String, Value>,
+    /// What differs, for people; plain text of any content.
+    pub evidence: String,
+    /// The command that shows or repeats the failure.
+    pub next: String,
+}
+
+impl Verdict {
+    /// Adds a reason to fail.
+    pub fn fail(&mut self, code: &str) {
+        self.reason_codes.insert(code.to_owned());
+    }
+
+    /// Sets a detail.
+    pub fn detail(&mut self, key: &str, value: impl Into<Value>) {
+        self.details.insert(key.to_owned(), value.into());
+    }
+
+    /// A verdict that fails for one reason, the error's text as detail and evidence.
+    pub fn error(code: &str, what: &str) -> Self {
+        let mut verdict = Self { evidence: format!("{what}\n"), ..Self::default() };
+        verdict.fail(code);
+        verdict.detail("error", what);
+        verdict
+    }
+}
+
+/// `word` as one argument of a POSIX shell.
+pub fn shell_word(word: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | '@' | '%' | '+');
+    if !word.is_empty() && word.chars().all(safe) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,9 @@
+//! The graders, one file each: a pure function from a subject to a verdict.
+//!
+//! Verbs: `schema_validation`, `expected_exit_code`, `diff`.
+//!
+//! **Invariant:** a grader that finds nothing to look at does not pass silently; it says so in its details.
+
+pub mod diff;
+pub mod expected_exit_code;
+pub mod schema_validation;

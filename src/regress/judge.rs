@@ -1,0 +1,130 @@
+//! One fixture judged: loaded once, its candidates loaded once, then every grader on it.
+
+use crate::kernel::archive::source::Source;
+use crate::kernel::clock::{Stopwatch, Timestamp};
+use crate::kernel::error::Error;
+use crate::regress::candidate::{Candidates, Given, Origin};
+use crate::regress::case::{Subject, Trial, Verdict, shell_word};
+use crate::regress::discover::Listed;
+use crate::regress::fixture::{Demands, Fixture, Unloadable};
+use crate::regress::grade::{diff, expected_exit_code, schema_validation};
+use crate::report::model::{Case, Grade, Status};
+use crate::runpack::read::Pack;
+use crate::runpack::receipt;
+use crate::runpack::verify::Trust;
+use camino::Utf8PathBuf;
+use std::time::Duration;
+
+/// A pure function from a subject to a verdict.
+type Grader = fn(&Subject<'_>) -> Verdict;
+
+/// The graders, sorted by name.
+pub const GRADERS: [(&str, Grader); 3] = [
+    ("diff", diff::grade),
+    ("expected_exit_code", expected_exit_code::grade),
+    ("schema_validation", schema_validation::grade),
+];
+
+/// The case that stands for loading; it is reported when it fails.
+pub const LOAD: &str = "load";
+
+/// What judging asks for.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub demands: Demands,
+    pub candidates: Given,
+    pub require_candidate: bool,
+}
+
+/// A fixture judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    pub cases: Vec<Case>,
+    /// The case `<fixture>/load`, when the fixture could not be loaded.
+    pub unloadable: Option<Case>,
+    /// Whether it was compared with a run of its own.
+    pub exercised: bool,
+    /// The run's time; zero when there is none.
+    pub created_at: Timestamp,
+    pub footer: Option<String>,
+    /// Unknown keys in the metadata, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Loads the fixture and runs those graders whose name `wanted` accepts.
+pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> Judged {
+    let watch = Stopwatch::start();
+    let fixture = match Fixture::load(listed, &rules.demands) {
+        Ok(fixture) => fixture,
+        Err(why) => return refused(listed, &why, watch.elapsed()),
+    };
+    let subject = subject(&fixture, rules);
+    let cases = GRADERS.iter().filter(|(name, _)| wanted(name)).map(|(name, grade)| {
+        let watch = Stopwatch::start();
+        let mut verdict = grade(&subject);
+        verdict.detail("run_id", fixture.baseline.contents.run.run_id.as_str());
+        case(listed, name, verdict, watch.elapsed())
+    });
+    let manifest = &fixture.baseline.contents.manifest;
+    Judged {
+        cases: cases.collect(),
+        unloadable: None,
+        exercised: !subject.self_compare() && subject.trials.iter().any(|trial| trial.pack.is_ok()),
+        created_at: fixture.baseline.contents.run.created_at,
+        footer: receipt::footer(&manifest.run_id, &manifest.manifest_digest).ok(),
+        warnings: fixture.metadata.warnings.clone(),
+    }
+}
+
+fn subject<'a>(fixture: &'a Fixture, rules: &Rules) -> Subject<'a> {
+    let Candidates { origin, paths } = rules.candidates.of(fixture);
+    let paths = if origin == Origin::Baseline { Vec::new() } else { paths };
+    let load = |(number, path): (usize, Utf8PathBuf)| {
+        let pack = load(&path, &rules.demands.trust);
+        Trial { number, path, pack }
+    };
+    let trials = (1..).zip(paths).map(load).collect();
+    Subject { fixture, origin, trials, require_candidate: rules.require_candidate }
+}
+
+fn load(path: &Utf8PathBuf, trust: &Trust) -> Result<Pack, Error> {
+    Source::open(path.as_std_path()).and_then(|source| Pack::read(source, trust).map_err(|e| e.at(path)))
+}
+
+/// A fixture that cannot be loaded fails as `<fixture>/load`; none of its graders has anything to say.
+fn refused(listed: &Listed, why: &Unloadable, elapsed: Duration) -> Judged {
+    let verdict =
+        Verdict { next: format!("gait verify {}", shell_word(&listed.runpack)), ..Verdict::error(why.code, &why.what) };
+    Judged {
+        cases: Vec::new(),
+        unloadable: Some(case(listed, LOAD, verdict, elapsed)),
+        exercised: false,
+        created_at: Timestamp::ZERO,
+        footer: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// A fixture whose judging broke off: a bug in a grader is a failure, never a pass.
+pub fn broken(listed: &Listed, what: &str) -> Judged {
+    let why = Unloadable { code: "grader_error", what: format!("a grader ended unexpectedly: {what}") };
+    refused(listed, &why, Duration::ZERO)
+}
+
+fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) -> Case {
+    verdict.detail("fixture", listed.name.as_str());
+    let failed = !verdict.reason_codes.is_empty();
+    let shown = |text: String| if failed { text } else { String::new() };
+    Case {
+        grade: Grade {
+            name: format!("{}/{grader}", listed.name),
+            status: if failed { Status::Fail } else { Status::Pass },
+            reason_codes: verdict.reason_codes.into_iter().collect(),
+            details: verdict.details,
+        },
+        elapsed,
+        evidence: shown(verdict.evidence),
+        place: listed.place.clone(),
+        next: shown(verdict.next),
+    }
+}

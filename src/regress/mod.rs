@@ -1,0 +1,20 @@
+//! Recorded runs as test cases: a fixture is a runpack, a case is one grader on it.
+//!
+//! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `harness` (load, grade, report; as
+//! libtest cases too).
+//!
+//! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
+
+pub mod align;
+pub mod candidate;
+pub mod case;
+pub mod discover;
+pub mod evidence;
+pub mod fixture;
+pub mod grade;
+pub mod harness;
+pub mod init;
+pub mod judge;
+pub mod pool;
+pub mod select;
+pub mod trials;
