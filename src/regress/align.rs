@@ -2,11 +2,14 @@
 
 use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
+use crate::kernel::json::delta::Difference;
+use crate::kernel::json::tree::Json;
 use crate::runpack::calls::{self, CallChange, Change, Found, Wanted};
 use crate::runpack::compare::Seen;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::read::Pack;
 use similar::{Algorithm, DiffOp};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// One call of either side, or one of both; positions from 0.
@@ -122,11 +125,27 @@ pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange
         if pair.kind == Kind::Moved {
             change.kind = Change::Moved;
         }
-        change.differences.retain(|difference| !difference.path.starts_with("/result"));
-        change.differences_total = change.differences.len();
+        let listed = change.differences.len();
+        change.differences.retain(|difference| counts(&difference.path));
+        change.differences_total -= listed - change.differences.len();
+        let told = change.differences.iter().any(|difference| difference.path == STATUS);
+        if !told && change.index_left.is_some() && change.index_right.is_some() && statuses.0 != statuses.1 {
+            // It stood behind more differences than are listed, and has to be seen all the same.
+            let text = |status: Option<Cow<'static, str>>| status.map(|status| Json::String(status.into_owned()));
+            let (left, right) = (text(statuses.0), text(statuses.1));
+            change.differences.push(Difference { path: STATUS.to_owned(), left, right });
+        }
         changes.push(change);
     }
     Ok(changes)
+}
+
+/// Where the status of a call differs.
+pub const STATUS: &str = "/status";
+
+/// Results come from the recording, and digests only follow what they stand for.
+fn counts(path: &str) -> bool {
+    path != "/args_digest" && !path.starts_with("/result")
 }
 
 fn of(pack: &Pack) -> Vec<Call<'_>> {
@@ -141,8 +160,13 @@ fn results(pack: &Pack) -> HashMap<String, usize> {
 }
 
 fn found(pack: &Pack, seen: &[Option<Seen>; 2]) -> Found {
-    let lane = |lane: Lane, seen: Option<Seen>| {
-        seen.into_iter().map(|seen| (seen.at, pack.lane(lane)[seen.at as usize].clone())).collect()
+    let record = |lane: Lane, at: u32| {
+        let record = pack.lane(lane)[at as usize].clone();
+        match lane {
+            Lane::Intents => record,
+            Lane::Results => Record { body: None, digest: Cow::Borrowed(""), ..record },
+        }
     };
+    let lane = |lane: Lane, seen: Option<Seen>| seen.into_iter().map(|seen| (seen.at, record(lane, seen.at))).collect();
     [lane(Lane::Intents, seen[0]), lane(Lane::Results, seen[1])]
 }

@@ -4,7 +4,7 @@ use crate::kernel::error::Result;
 use crate::regress::align;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::evidence;
-use crate::runpack::calls::{self, CallChange};
+use crate::runpack::calls::{self, CallChange, Change};
 use crate::runpack::compare;
 use crate::runpack::model::{INTENTS, RESULTS};
 use crate::runpack::read::Pack;
@@ -111,13 +111,18 @@ fn compared(baseline: &Pack, candidate: &Pack, allowed: &Allowed) -> Result<Verd
         let total = calls.len();
         (files_of(&calls), calls, total)
     };
-    let unexpected: Vec<&String> = changed.iter().filter(|file| !allowed.covers(file, &calls, total)).collect();
+    let unexpected: Vec<&String> =
+        changed.iter().filter(|file| !allowed.covers(file, &calls, total, by_file)).collect();
     if !unexpected.is_empty() {
         if by_file {
             verdict.fail("unexpected_diff");
         } else {
-            let counted = calls.iter().filter(|call| unexpected.iter().any(|file| **file == file_of(call)));
-            verdict.reason_codes.extend(counted.map(|call| evidence::reason(call).to_owned()));
+            let codes = calls.iter().flat_map(|call| entries_of(call).map(move |file| (file, call)));
+            let codes = codes.filter(|(file, _)| unexpected.iter().any(|unexpected| *unexpected == file));
+            verdict.reason_codes.extend(codes.map(|(file, call)| match file {
+                RESULTS => "status_changed".to_owned(),
+                _ => evidence::reason(call).to_owned(),
+            }));
         }
         verdict.detail("unexpected_files", json!(unexpected));
         let others = unexpected.iter().filter(|file| !matches!(file.as_str(), INTENTS | RESULTS));
@@ -133,13 +138,17 @@ fn compared(baseline: &Pack, candidate: &Pack, allowed: &Allowed) -> Result<Verd
     Ok(verdict)
 }
 
-/// The entry a differing call of two aligned runs belongs to.
-fn file_of(call: &CallChange) -> &'static str {
-    if evidence::reason(call) == "status_changed" { RESULTS } else { INTENTS }
+/// The entries a differing call of two aligned runs belongs to: its arguments or its place, and its status. The status
+/// of a call that only one side has does not count.
+fn entries_of(call: &CallChange) -> impl Iterator<Item = &'static str> + use<> {
+    let paired = matches!(call.kind, Change::Changed | Change::Moved);
+    let status = paired && call.differences.iter().any(|difference| difference.path == align::STATUS);
+    let intent = call.kind != Change::Changed || call.differences.iter().any(|d| d.path != align::STATUS);
+    [(INTENTS, intent), (RESULTS, status)].into_iter().filter_map(|(file, belongs)| belongs.then_some(file))
 }
 
 fn files_of(calls: &[CallChange]) -> Vec<String> {
-    let files: BTreeSet<&str> = calls.iter().map(file_of).collect();
+    let files: BTreeSet<&str> = calls.iter().flat_map(entries_of).collect();
     files.into_iter().map(str::to_owned).collect()
 }
 
@@ -170,7 +179,8 @@ impl Allowed {
         [INTENTS, RESULTS].into_iter().filter(|file| self.files.contains(*file)).collect()
     }
 
-    fn covers(&self, file: &str, calls: &[CallChange], total: usize) -> bool {
+    /// Whether every difference in `file` is accepted. What is not known place by place is not.
+    fn covers(&self, file: &str, calls: &[CallChange], total: usize, by_file: bool) -> bool {
         if self.files.contains(file) {
             return true;
         }
@@ -180,14 +190,17 @@ impl Allowed {
             _ => return false,
         };
         let mine = |path: &str| prefixes.iter().any(|prefix| path.starts_with(prefix));
-        let complete = total == calls.len() && calls.iter().all(|c| c.differences.len() == c.differences_total);
         let accepted = |call: &CallChange| {
-            let index = call.index_left.filter(|_| call.index_right.is_some());
-            let Some(index) = index else { return false };
-            let paths = call.differences.iter().map(|difference| difference.path.as_str()).filter(|path| mine(path));
-            paths.into_iter().all(|path| self.place(file, index - 1, path) || implied(path))
+            let known = call.kind == Change::Changed
+                && !call.differences.is_empty()
+                && call.differences.len() == call.differences_total;
+            let Some(index) = call.index_left.filter(|_| known) else { return false };
+            let mut paths =
+                call.differences.iter().map(|difference| difference.path.as_str()).filter(|path| mine(path));
+            paths.all(|path| self.place(file, index - 1, path))
         };
-        !self.places.is_empty() && complete && calls.iter().all(accepted)
+        let mut concerned = calls.iter().filter(|call| by_file || entries_of(call).any(|entry| entry == file));
+        !self.places.is_empty() && total == calls.len() && concerned.all(accepted)
     }
 
     /// Whether a place or anything above it is on the list.
@@ -196,9 +209,4 @@ impl Allowed {
         let ends = full.match_indices('/').map(|(at, _)| at).skip(1).chain([full.len()]);
         ends.into_iter().any(|end| self.places.contains(&full[..end]))
     }
-}
-
-/// A digest follows its content.
-fn implied(path: &str) -> bool {
-    matches!(path, "/args_digest" | "/result_digest")
 }
