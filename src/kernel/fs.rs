@@ -165,8 +165,19 @@ fn sync_dir(path: &Path) {
     }
 }
 
-/// Writes a file whole or not at all, mode 0600, replacing what stood there.
+/// Whether `path` can be replaced by a file: not what the system keeps below /dev and /proc, no device, no pipe.
+pub fn is_plain(path: impl AsRef<Path>) -> bool {
+    let path = path.as_ref();
+    let kept = cfg!(unix) && ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    !kept && fs::symlink_metadata(path).map_or(true, |found| found.is_file() || found.is_symlink() || found.is_dir())
+}
+
+/// Writes a file whole or not at all, mode 0600, replacing what stood there. A device or a pipe is written into.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    if !is_plain(&path) {
+        let open = OpenOptions::new().write(true).open(&path);
+        return open.and_then(|mut file| file.write_all(bytes)).map_err(|e| Error::io("write", &path, e));
+    }
     let mut draft = Draft::new(&path)?;
     draft.file().write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
     draft.publish()

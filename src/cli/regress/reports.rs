@@ -35,8 +35,8 @@ pub struct Reports {
 }
 
 impl ReportArgs {
-    /// Checks where the files may go; nothing is written.
-    pub fn reports(&self) -> Result<Reports> {
+    /// Checks where the files may go; nothing is written. `config` is no place for them.
+    pub fn reports(&self, config: &str) -> Result<Reports> {
         let named = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
         let output = if self.output.is_empty() { DEFAULT_OUTPUT.to_owned() } else { self.output.clone() };
         let (junit, summary) = (named(&self.junit), named(&self.summary));
@@ -49,6 +49,11 @@ impl ReportArgs {
         };
         let result = Some(place(&output)?);
         let paths = [result, junit.as_ref().map(place).transpose()?, summary.as_ref().map(place).transpose()?];
+        let taken: Vec<Utf8PathBuf> = paths.iter().flatten().cloned().chain([fs::clean(config)]).collect();
+        if let Some(at) = (1..taken.len()).find(|&at| taken[..at].contains(&taken[at]) && fs::is_plain(&taken[at])) {
+            let what = format!("cannot write {}: another report or the config stands there", taken[at]);
+            return Err(Error::invalid(what).hint("give every file a path of its own"));
+        }
         Ok(Reports { output, junit, summary, paths })
     }
 }
@@ -60,9 +65,9 @@ impl Reports {
         all.into_iter().flatten().map(|path| path.trim().to_owned()).collect()
     }
 
-    /// Removes what an earlier run left: until this run has a verdict, no file says anything.
+    /// Removes what an earlier run left: until this run has a verdict, no file says anything. Devices and pipes stay.
     pub fn clear(&self) -> Result<()> {
-        for path in self.paths.iter().flatten() {
+        for path in self.paths.iter().flatten().filter(|path| fs::is_plain(path)) {
             match std::fs::remove_file(path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io("remove the old", path, error).as_kind(Kind::InvalidInput));

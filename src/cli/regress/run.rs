@@ -107,7 +107,8 @@ impl RunCmd {
             let plan = self.suite.plan(filters)?;
             let names = plan.names();
             let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
-            return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(plan.warnings));
+            let notes = plan.warnings.into_iter().map(|warning| format!("warning: {warning}"));
+            return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(notes));
         }
         self.suite.run(filters, json)?.answer(json)
     }
@@ -135,10 +136,16 @@ impl SuiteArgs {
         })
     }
 
+    /// Where the reports go, with those of an earlier run gone.
+    pub fn cleared(&self) -> Result<Reports> {
+        let reports = self.reports.reports(self.config())?;
+        reports.clear()?;
+        Ok(reports)
+    }
+
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
     pub fn run(&self, filters: Filters, quiet: bool) -> Result<Ran> {
-        let reports = self.reports.reports()?;
-        reports.clear()?;
+        let reports = self.cleared()?;
         let plan = self.plan(filters)?;
         plan.refuse_nothing()?;
         let outcomes = plan.start();
@@ -258,7 +265,7 @@ impl Ran {
                 output::stdout(&annotated);
             }
         }
-        notes.extend(self.report.honesty().filter(|_| json));
+        notes.extend(self.report.honesty().filter(|_| json || self.format == Format::Json));
         Ok(answer.notes(notes))
     }
 
