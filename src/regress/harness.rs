@@ -81,7 +81,11 @@ impl Plan {
         if self.fixtures.iter().any(|selected| !selected.graders.is_empty()) {
             return Ok(());
         }
-        Err(Error::invalid("the filters select no case").hint("see all cases with `gait regress run --list`"))
+        let what = match self.names().as_slice() {
+            [] => "the filters select no case".to_owned(),
+            [first, ..] => format!("the filters select no grader: {first} checks loading only"),
+        };
+        Err(Error::invalid(what).hint("see all cases with `gait regress run --list`"))
     }
 
     /// Names of all selected cases, sorted (byte order).
