@@ -195,6 +195,8 @@ impl Session {
     fn call(&mut self, line: &[u8]) -> Result<()> {
         let call: Call = read::typed(line)?;
         self.calls += 1;
+        // The bodies are canonical by now; only the line still shows what a double could not keep.
+        self.doubts.inexact += usize::from(scan::parse(line)?.inexact);
         let id = call.id.unwrap_or_else(|| format!("call_{}", self.calls));
         let at = call.ts.unwrap_or(self.run.created_at);
         let intent = self.half(Lane::Intents, &id, &call.tool, at, call.args)?;
