@@ -1,0 +1,9 @@
+//! The program as people and scripts meet it: one transcript a test.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod candidates;
+mod cases;
+mod compare;
+mod kit;
+mod reports;
