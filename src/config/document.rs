@@ -22,6 +22,21 @@ pub struct Node {
     pub value: Value,
 }
 
+impl Node {
+    /// The same value without its places. A number that JSON has no word for becomes `null`.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(truth) => (*truth).into(),
+            Value::Integer(number) => (*number).into(),
+            Value::Float(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(members) => members.iter().map(|m| (m.key.clone(), m.node.to_json())).collect(),
+        }
+    }
+}
+
 /// What a settings file can hold. Integers that fit no `i64` and all other numbers are doubles.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -289,20 +304,37 @@ impl Places<'_> {
     }
 }
 
+/// YAML 1.2: `yes`, `no`, `on`, `off`, `y` and `n` are texts, and so is `1_000`.
 fn from_yaml(path: &str, text: &str) -> Result<Node> {
-    match serde_saphyr::from_str::<Spanned<Value>>(text) {
+    let options = serde_saphyr::options! { strict_booleans: true, underscored_numbers_as_strings: true };
+    match serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options) {
         Ok(root) => Ok(placed(root)),
         Err(error) => {
-            let location = error.location();
-            let what = error.without_snippet().to_string();
-            let what = what.lines().next().unwrap_or("not YAML").to_owned();
-            Err(match location {
+            let what = flaw(error.without_snippet());
+            Err(match error.location() {
                 Some(at) => {
                     let place = Place { line: at.line() as usize, column: at.column() as usize };
                     point_out(path, text, place, &what)
                 }
                 None => Error::invalid(format!("{path}: {what}")),
             })
+        }
+    }
+}
+
+/// What is wrong, without the place and without advice to programmers.
+fn flaw(error: &serde_saphyr::Error) -> String {
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("duplicate key `{}`", key.escape_debug())
+        }
+        serde_saphyr::Error::DuplicateMappingKey { .. } => "duplicate key".to_owned(),
+        serde_saphyr::Error::MultipleDocuments { .. } => "a second YAML document begins here".to_owned(),
+        serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor that holds itself".to_owned(),
+        other => {
+            let text = other.to_string();
+            let line = text.lines().next().unwrap_or("not YAML");
+            line.rfind(" at line ").map_or(line, |at| &line[..at]).to_owned()
         }
     }
 }

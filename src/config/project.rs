@@ -2,6 +2,7 @@
 
 use crate::config::document::Document;
 use crate::kernel::error::{Error, Result};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Where the project's settings are.
@@ -20,7 +21,8 @@ pub struct Project {
 impl Project {
     /// Reads `.gait/config.yaml` below the working directory; no file means no settings.
     pub fn load() -> Result<Self> {
-        if !Path::new(DEFAULT_PATH).exists() {
+        // Only what is surely not there is no settings: a file that can't be looked at may decide something.
+        if matches!(Path::new(DEFAULT_PATH).symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound) {
             return Ok(Self::default());
         }
         Self::of(&Document::read(DEFAULT_PATH)?)

@@ -2,6 +2,7 @@
 
 use crate::config::document::{Document, Place};
 use crate::kernel::error::{Error, Result};
+use std::path::Path;
 
 /// `schema_id` of a `gait.yaml`.
 pub const SCHEMA_ID: &str = "gait.regress.config";
@@ -39,8 +40,7 @@ impl Suite {
     pub fn read(path: &str) -> Result<Self> {
         let hint = "make a first fixture with `gait regress bootstrap --from <run_id|path>`, or name the config with \
                     --config";
-        let document = Document::read(path).map_err(|e| if e.hint_text().is_none() { e.hint(hint) } else { e })?;
-        Self::of(document)
+        Self::of(Document::read(path).map_err(|e| if Path::new(path).exists() { e } else { e.hint(hint) })?)
     }
 
     /// Reads a parsed file.

@@ -113,7 +113,7 @@ impl Metadata {
     }
 
     fn unknown_members(document: &Document, keys: &[&str]) -> Map<String, Value> {
-        let whole: Value = serde_json::from_str(&document.text).unwrap_or_default();
+        let whole = serde_json::from_str(&document.text).unwrap_or_else(|_| document.root.to_json());
         keys.iter().filter_map(|key| Some(((*key).to_owned(), whole.get(key)?.clone()))).collect()
     }
 }
