@@ -1,7 +1,7 @@
 //! One fixture more in a `gait.yaml`, everything else left as it was written.
 
 use crate::config::document::{Document, Member, Node, Syntax, Value};
-use crate::config::suite::{self, Suite};
+use crate::config::suite::{self, Entry, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use crate::kernel::json::encode;
@@ -77,7 +77,7 @@ fn json(mut top: Map<String, serde_json::Value>, fixtures: &[Listing]) -> Result
         }
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let fixture_set = top.remove("fixture_set").filter(|set| set.as_str() != Some(""));
+    let fixture_set = top.remove("fixture_set").filter(|set| set.as_str().is_some_and(|set| !set.is_empty()));
     for known in ["schema_id", "schema_version"] {
         top.remove(known);
     }
@@ -112,10 +112,22 @@ fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
         added.push(format!("{indent}  runpack: {}", quoted(runpack)?));
     }
     lines.splice(at.line..at.line, added);
-    let text = lines.join("\n") + "\n";
-    let again = Suite::of(Document::parse(&document.path, text.clone())?)?;
-    let holds = fixtures.iter().all(|fixture| again.fixtures.iter().any(|entry| entry.name == fixture.name));
-    if holds && again.fixtures.len() >= suite.fixtures.len() { Ok(text) } else { Err(by_hand(document, None)) }
+    let end = if document.text.contains("\r\n") { "\r\n" } else { "\n" };
+    let text = lines.join(end) + end;
+    let again = Document::parse(&document.path, text.clone()).and_then(Suite::of);
+    match again {
+        Ok(again) if keeps(suite, &again, fixtures) => Ok(text),
+        _ => Err(by_hand(document, None)),
+    }
+}
+
+/// Whether `after` says all that `before` does, and lists `fixtures` too.
+fn keeps(before: &Suite, after: &Suite, fixtures: &[Listing]) -> bool {
+    let said = |entry: &Entry| (entry.name.clone(), entry.run_id.clone(), entry.runpack.clone());
+    let entries: Vec<_> = after.fixtures.iter().map(said).collect();
+    before.fixtures.iter().all(|entry| entries.contains(&said(entry)))
+        && fixtures.iter().all(|fixture| entries.iter().any(|(name, ..)| *name == fixture.name))
+        && (&before.fixture_set, &before.discover) == (&after.fixture_set, &after.discover)
 }
 
 /// Where new entries go: before line `line` (0-based), their dash behind `indent` blanks.

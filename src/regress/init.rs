@@ -158,21 +158,22 @@ fn locate_source(request: &Request) -> Result<Origin> {
 /// The metadata of a fixture of this name, if there is one. Another run in its place is refused without `force`.
 fn existing(name: &str, pack: &Pack, force: bool) -> Result<Option<Metadata>> {
     let dir = Utf8Path::new(FOLDER).join(name);
-    if !dir.join(METADATA).exists() {
-        return Ok(None);
-    }
+    let has = |file: &str| dir.join(file).symlink_metadata().is_ok();
+    let metadata = has(METADATA).then(|| Metadata::read(&dir.join(METADATA)));
     if force {
-        return Ok(Some(Metadata::read(&dir.join(METADATA)).unwrap_or_else(|_| Metadata::new(name, ""))));
+        return Ok(metadata.map(|read| read.unwrap_or_else(|_| Metadata::new(name, ""))));
     }
-    let metadata = Metadata::read(&dir.join(METADATA))?;
-    let old = Pack::open(dir.join(RUNPACK).as_std_path(), &Trust::Known(Vec::new()))
-        .map_err(|e| e.hint("the fixture is damaged; replace it with --force"))?;
-    let (before, now) = (&old.contents.manifest, &pack.contents.manifest);
-    if before.manifest_digest != now.manifest_digest {
-        let what = format!("fixture {name} holds another run ({}, now {})", before.run_id, now.run_id);
-        return Err(Error::invalid(what).hint("give another --name, or replace the fixture with --force"));
+    let damaged = |e: Error| e.hint("the fixture is damaged; replace it with --force");
+    let metadata = metadata.transpose().map_err(damaged)?;
+    if metadata.is_some() || has(RUNPACK) {
+        let old = Pack::open(dir.join(RUNPACK).as_std_path(), &Trust::Known(Vec::new())).map_err(damaged)?;
+        let (before, now) = (&old.contents.manifest, &pack.contents.manifest);
+        if before.manifest_digest != now.manifest_digest {
+            let what = format!("fixture {name} holds another run ({}, now {})", before.run_id, now.run_id);
+            return Err(Error::invalid(what).hint("give another --name, or replace the fixture with --force"));
+        }
     }
-    Ok(Some(metadata))
+    Ok(metadata)
 }
 
 /// The metadata to write: what a person set for this run stays unless the request says otherwise.
