@@ -68,6 +68,11 @@ impl Gait {
         self.path(name).exists()
     }
 
+    /// `text` without what differs from run to run.
+    pub fn steady(&self, text: &str) -> String {
+        steady(text, self.root.path())
+    }
+
     /// Every file below the working directory with its bytes.
     pub fn tree(&self) -> BTreeMap<String, Vec<u8>> {
         let (mut out, mut folders) = (BTreeMap::new(), vec![self.path("")]);
@@ -197,7 +202,7 @@ impl Out {
 }
 
 /// `text` without the paths, digests, ids and times that differ from run to run.
-pub fn steady(text: &str, root: &Path) -> String {
+fn steady(text: &str, root: &Path) -> String {
     let root = root.to_str().unwrap();
     let text = text.replace(root, &format!("/{}", "T".repeat(root.len() - 1)));
     let text =

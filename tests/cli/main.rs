@@ -5,5 +5,7 @@
 mod candidates;
 mod cases;
 mod compare;
+mod config;
+mod init;
 mod kit;
 mod reports;

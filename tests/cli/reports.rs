@@ -37,9 +37,9 @@ fn junit_parses_and_names_the_changed_call() {
 fn the_summary_is_told() {
     let gait = failing();
     gait.run("regress run --candidate a=today --summary s.md").code(5);
-    insta::assert_snapshot!(crate::kit::steady(&gait.text("s.md"), &gait.home()));
+    insta::assert_snapshot!(gait.steady(&gait.text("s.md")));
     gait.run("regress run --summary s.md").code(0);
-    insta::assert_snapshot!(crate::kit::steady(&gait.text("s.md"), &gait.home()));
+    insta::assert_snapshot!(gait.steady(&gait.text("s.md")));
 }
 
 #[test]
