@@ -85,7 +85,7 @@ impl Draft {
         let file = tempfile::Builder::new()
             .prefix(&format!(".{name}.tmp-"))
             .tempfile_in(parent)
-            .map_err(|e| Error::io("write", path, e))?;
+            .map_err(|e| Error::io("write", path, plain(e)))?;
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -138,7 +138,7 @@ impl DraftDir {
         builder.prefix(&prefix);
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o750));
-        let dir = builder.tempdir_in(parent).map_err(|e| Error::io("create directory", path, e))?;
+        let dir = builder.tempdir_in(parent).map_err(|e| Error::io("create directory", path, plain(e)))?;
         Ok(Self { dir, path: path.to_owned() })
     }
 
@@ -155,6 +155,12 @@ impl DraftDir {
         sync_dir(&path);
         Ok(())
     }
+}
+
+/// The system's error without the name of the draft, which means nothing to the caller.
+fn plain(error: std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    text.rfind(" at path \"").map_or_else(|| error.kind().into(), |at| std::io::Error::new(error.kind(), &text[..at]))
 }
 
 /// Best effort: makes the rename durable.
