@@ -138,7 +138,7 @@ pub fn record_calls(lines: impl BufRead, dir: &Utf8Path, options: &Options<'_>) 
 
 /// A call as any program can write it.
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with a `tool`")]
 struct Call {
     tool: String,
     args: Option<Box<serde_json::value::RawValue>>,
@@ -193,6 +193,9 @@ impl Session {
     }
 
     fn call(&mut self, line: &[u8]) -> Result<()> {
+        if line.starts_with(b"[") {
+            return Err(Error::invalid("a call is an object with a `tool`, not a list"));
+        }
         let call: Call = read::typed(line)?;
         self.calls += 1;
         // The bodies are canonical by now; only the line still shows what a double could not keep.

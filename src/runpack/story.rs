@@ -25,8 +25,10 @@ pub fn tell(calls: &[CallChange], total: usize) -> String {
             out.push_str(&format!("  ... and {hidden} more differences in this call\n"));
         }
     }
-    if total > calls.len() {
-        out.push_str(&format!("... and {} more calls differ\n", total - calls.len()));
+    match total.saturating_sub(calls.len()) {
+        0 => {}
+        hidden if calls.is_empty() => out.push_str(&format!("calls that differ: {hidden}\n")),
+        hidden => out.push_str(&format!("... and {hidden} more calls differ\n")),
     }
     out
 }
