@@ -22,10 +22,10 @@ use std::process::ExitCode;
 #[command(name = "gait", version, args_override_self = true, subcommand_required = true, arg_required_else_help = true)]
 struct Root {
     /// Print one JSON object instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
     /// Say in one line what the command is for, and do nothing
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     explain: bool,
     #[command(subcommand)]
     command: Command,
@@ -87,9 +87,10 @@ fn correlation_id(args: &[String]) -> String {
 
 fn answer(args: &[String]) -> Answer {
     let rest = args.get(1..).unwrap_or_default();
-    let first = rest.first().map(String::as_str);
+    let words: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
+    let version = rest.is_empty() || matches!(words.as_slice(), ["version" | "--version" | "-v" | "-V"]);
     let explain = rest.iter().any(|arg| arg.trim() == "--explain");
-    if !explain && matches!(first, None | Some("version" | "--version" | "-v" | "-V")) {
+    if version {
         return version::answer().unwrap_or_else(|error| Answer::failure("version", &error));
     }
     if explain {

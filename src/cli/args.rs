@@ -152,10 +152,10 @@ impl LimitArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct FromArg {
-    /// Run id, or path of a runpack
+    /// The same as the argument
     #[arg(long, value_name = "RUN_ID|PATH")]
     from: Option<String>,
-    /// The same, without the flag
+    /// Run id, or path of a runpack
     #[arg(value_name = "RUN_ID|PATH")]
     source: Option<String>,
 }

@@ -15,10 +15,10 @@ use clap::Args;
 /// Write a runpack again in canonical form
 #[derive(Debug, Args)]
 pub struct MigrateCmd {
-    /// Run id, or path of a runpack
+    /// The same as the argument
     #[arg(long, value_name = "RUN_ID|PATH")]
     input: Option<String>,
-    /// The same, without the flag
+    /// Run id, or path of a runpack
     #[arg(value_name = "RUN_ID|PATH", conflicts_with = "input", required_unless_present = "input")]
     source: Option<String>,
     /// Where the new runpack goes [default: beside the input]

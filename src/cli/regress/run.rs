@@ -50,7 +50,7 @@ pub struct SuiteArgs {
     #[arg(long = "candidate", value_name = "FIXTURE=PACK")]
     pub candidates: Vec<String>,
     /// Folder of such runs: <fixture>/trial_<n>.zip, <fixture>.zip or runpack_<run_id>.zip
-    #[arg(long, value_name = "DIR", env = crate::regress::candidate::DIR_VAR)]
+    #[arg(long, value_name = "DIR", env = crate::regress::candidate::DIR_VAR, hide_env_values = true)]
     candidate_dir: Option<String>,
     /// Fail every fixture that no run of today's agent is given for
     #[arg(long)]
@@ -64,13 +64,13 @@ pub struct SuiteArgs {
     #[command(flatten)]
     trust: TrustArgs,
     /// How the cases are shown
-    #[arg(long, value_enum, value_name = "pretty|terse|json", default_value = "pretty")]
+    #[arg(long, value_enum, value_name = "pretty|terse|json", default_value = "pretty", hide_possible_values = true)]
     format: Format,
     /// Threads to run cases on [default: one per core]
     #[arg(long, value_name = "N")]
     test_threads: Option<NonZero<usize>>,
     /// Print annotations for a pull request
-    #[arg(long, value_name = "github")]
+    #[arg(long, value_name = "github", hide_possible_values = true)]
     annotations: Option<Annotations>,
     /// Accepted for compatibility: no grader is non-deterministic
     #[arg(long, hide = true)]

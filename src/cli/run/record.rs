@@ -21,10 +21,10 @@ use std::io::{BufRead, BufReader};
 #[command(after_help = "Each line of --calls is one JSON object {\"tool\", \"args\", \"status\", \"result\"}; only \
                         \"tool\" is required.")]
 pub struct RecordCmd {
-    /// Record document (run, intents, results, refs, capture_mode)
+    /// The same as the argument
     #[arg(long, value_name = "FILE")]
     input: Option<String>,
-    /// The same, without the flag
+    /// Record document (run, intents, results, refs, capture_mode)
     #[arg(value_name = "FILE", conflicts_with_all = ["input", "calls"])]
     file: Option<String>,
     /// Calls, one JSON object a line; - reads standard input
