@@ -163,3 +163,19 @@ fn a_candidate_can_be_demanded() {
     assert_eq!(answer["failed_fixtures"], json!(["b"]));
     gait.run("regress run --require-candidate --candidate a=like --candidate b=like").code(0);
 }
+
+#[test]
+fn the_baselines_key_need_not_sign_candidates() {
+    let gait = Gait::new();
+    gait.run("keys init --out-dir keys --prefix team").code(0);
+    let args = ["run", "record", "--calls", "-", "--run-id", "base", "--private-key", "keys/team_private.key"];
+    gait.fed(&args, SAME.as_bytes()).code(0);
+    gait.run("regress init --from base --name a").code(0);
+    gait.record("like", &[SAME]);
+    let key = "--require-signature --public-key keys/team_public.key";
+    let out = gait.run(&format!("regress run --json --candidate like {key}")).code(0);
+    assert_eq!(out.json()["candidates"], 1);
+    gait.run("regress init --from like --name a --force").code(0);
+    let answer = gait.run(&format!("regress run --json {key}")).code(6).json();
+    assert_eq!(answer["top_failure_reason"], "signature_failed");
+}
