@@ -1,5 +1,6 @@
 //! Arguments that several commands share, and what they mean.
 
+use crate::cli::output;
 use crate::config::project::Project;
 use crate::kernel::archive::read::Limits;
 use crate::kernel::error::{Error, Result};
@@ -30,10 +31,14 @@ impl SigningArgs {
             return Ok(None);
         }
         let given = KeySource::pick(self.private_key.as_deref(), self.private_key_env.as_deref(), "private-key")?;
-        match given {
+        let key = match given {
             Some(source) => source.private().map(Some),
             None => keyring::default_private(),
+        };
+        if matches!(key, Ok(None)) {
+            output::stderr("warning: the runpack is not signed: there is no home folder to keep a key in");
         }
+        key
     }
 }
 

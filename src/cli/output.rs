@@ -66,7 +66,8 @@ impl Answer {
 
     /// The same answer with a further member.
     pub fn with<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<Self> {
-        let raw = to_raw_value(value).map_err(failed)?;
+        let sorted = serde_json::to_value(value).map_err(failed)?;
+        let raw = to_raw_value(&sorted).map_err(failed)?;
         Ok(self.raw(key, Some(raw)))
     }
 
