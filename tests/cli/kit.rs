@@ -95,7 +95,9 @@ impl Gait {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gait"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if SCRUBBED.iter().any(|start| name.starts_with(start)) || matches!(&*name, "CI" | "NO_COLOR") {
+            if SCRUBBED.iter().any(|start| name.starts_with(start))
+                || matches!(&*name, "CI" | "NO_COLOR" | "CLICOLOR" | "CLICOLOR_FORCE")
+            {
                 command.env_remove(name);
             }
         }

@@ -147,3 +147,25 @@ fn a_changed_call_is_told() {
     let answer = gait.run("run diff one nowhere --json").code(6).json();
     assert!(answer["summary"].is_object(), "{answer}");
 }
+
+#[test]
+fn without_a_home_it_says_that_nothing_is_signed() {
+    let gait = Gait::new().env("HOME", "");
+    feed(&gait, "", LOOKUP).code(0).warns(&["warning: ", "not signed"]);
+    let verified = gait.run("verify r --json").code(0).json();
+    assert_eq!(verified["signature_status"], "missing");
+    let out = feed(&gait, "--no-sign", LOOKUP).code(0);
+    assert_eq!(out.stderr, "");
+}
+
+#[test]
+fn json_members_are_sorted_at_every_depth() {
+    let gait = Gait::new();
+    gait.record("one", &[LOOKUP]);
+    gait.record("two", &[REFUND]);
+    for line in ["run diff one two", "run diff one nowhere", "verify one", "run inspect one", "run replay one"] {
+        let text = gait.run(&format!("{line} --json")).stdout;
+        // The parsed value's members are sorted, so only sorted text comes out as it went in.
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap().to_string() + "\n", text, "{line}");
+    }
+}

@@ -116,11 +116,26 @@ fn a_pipe_is_written_into_and_stays_a_pipe() {
 }
 
 #[test]
-fn nothing_is_coloured_off_a_terminal() {
-    let gait = failing();
-    let lines = ["regress run --candidate a=today", "run inspect today", "run diff run_a today", "--help", "nonsense"];
-    for line in lines {
+fn colours_are_for_terminals_that_want_them() {
+    let lines = ["regress run --candidate a=today", "run inspect today", "run diff run_a today", "--help"];
+    let escaped = |gait: &Gait, line: &str| {
         let out = gait.run(line);
-        assert!(!out.stdout.contains('\u{1b}') && !out.stderr.contains('\u{1b}'), "{line}");
+        out.stdout.contains('\u{1b}') || out.stderr.contains('\u{1b}')
+    };
+    let gait = failing();
+    assert!(lines.iter().all(|line| !escaped(&gait, line)));
+    let gait = gait.env("CLICOLOR_FORCE", "1");
+    for line in lines {
+        assert!(escaped(&gait, line), "{line}: a terminal gets no colours, so this test sees nothing");
+        let json = format!("{line} --json");
+        assert!(line == "--help" || !escaped(&gait, &json), "{json}");
     }
+    for flags in ["--format json", "--junit j.xml --summary s.md --annotations github --json"] {
+        gait.run(&format!("regress run --candidate a=today {flags}"));
+    }
+    for file in ["regress_result.json", "j.xml", "s.md"] {
+        assert!(!gait.text(file).contains('\u{1b}'), "{file}");
+    }
+    let gait = gait.env("NO_COLOR", "1");
+    assert!(lines.iter().all(|line| !escaped(&gait, line)));
 }
