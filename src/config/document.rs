@@ -331,10 +331,14 @@ fn flaw(error: &serde_saphyr::Error) -> String {
         serde_saphyr::Error::DuplicateMappingKey { .. } => "duplicate key".to_owned(),
         serde_saphyr::Error::MultipleDocuments { .. } => "a second YAML document begins here".to_owned(),
         serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => "an anchor that holds itself".to_owned(),
+        serde_saphyr::Error::AliasError { error, .. } => flaw(error),
+        serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
+            "the file is too large, or its anchors make it so".to_owned()
+        }
         other => {
             let text = other.to_string();
             let line = text.lines().next().unwrap_or("not YAML");
-            line.rfind(" at line ").map_or(line, |at| &line[..at]).to_owned()
+            line.find(" at line ").map_or(line, |at| &line[..at]).to_owned()
         }
     }
 }
