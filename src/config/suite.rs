@@ -63,7 +63,8 @@ impl Suite {
             let name = item.text("name")?.filter(|name| !name.trim().is_empty()).ok_or_else(|| missing("name"))?;
             let runpack = item.text("runpack")?.filter(|p| !p.trim().is_empty()).ok_or_else(|| missing("runpack"))?;
             let run_id = item.text("run_id")?.filter(|id| !id.is_empty()).map(str::to_owned);
-            check_name(name).map_err(|why| document.error(node.place, why.to_string()))?;
+            let name_place = item.node("name").map_or(node.place, |name| name.place);
+            check_name(name).map_err(|why| document.error(name_place, &why).hint(NAME_HINT))?;
             if let Some(first) = fixtures.iter().find(|entry| entry.name == name) {
                 let what = format!("fixture {name:?} is listed twice, first at line {}", first.place.line);
                 return Err(document.error(node.place, what));
@@ -77,12 +78,18 @@ impl Suite {
     }
 }
 
-/// A fixture's name goes into case names, reports and paths: no `/`, no control characters, no surrounding blanks.
+const NAME_HINT: &str = "use lower-case letters, digits, `.`, `_` and `-`";
+
+/// A fixture's name goes into case names, reports and paths: no `/`, nothing that cannot be seen or turns the writing
+/// direction, no surrounding blanks.
 pub fn check_name(name: &str) -> Result<()> {
-    let bad = name.contains(['/', '\\']) || name.chars().any(char::is_control) || name.trim() != name;
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    };
+    let bad = name.contains(['/', '\\']) || name.chars().any(unseen) || name.trim() != name;
     if bad || matches!(name, "" | "." | "..") {
-        return Err(Error::invalid(format!("fixture name {name:?} cannot be used"))
-            .hint("use lower-case letters, digits, `.`, `_` and `-`"));
+        return Err(Error::invalid(format!("fixture name {name:?} cannot be used")).hint(NAME_HINT));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub struct Listed {
     pub run_id: Option<String>,
     /// The baseline, absolute or relative to the working directory.
     pub runpack: String,
-    /// Where it stands in the config; the glob's key for one that was found.
+    /// Where it stands in the config; none for one that a glob found.
     pub place: Option<Place>,
 }
 
