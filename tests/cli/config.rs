@@ -84,6 +84,12 @@ fn unknown_keys_of_metadata_are_shown() {
     assert_eq!(answer["failed_fixtures"], json!(["a"]));
 }
 
+/// A small file that says ten to the eighth things.
+fn bomb() -> String {
+    let tenth = |at: usize| format!("a{at}: &a{at} [{}]\n", vec![format!("*a{}", at - 1); 10].join(","));
+    "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned() + &(1..8).map(tenth).collect::<String>()
+}
+
 #[test]
 fn a_config_that_cannot_be_read_is_told() {
     let gait = folders();
@@ -110,6 +116,7 @@ fn a_config_that_cannot_be_read_is_told() {
         "fixtures:\n  - {name: n, runpack: y}\n  - {name: n, runpack: off}\n",
         "fixtures: []\n---\nfixtures: []\n",
         "fixtures: &f [*f]\n",
+        &bomb(),
         "\"a\\nb\": 1\n\"a\\nb\": 1\n",
     ];
     let mut told = String::new();
@@ -126,10 +133,10 @@ fn a_config_that_cannot_be_read_is_told() {
 #[test]
 fn names_that_could_break_a_report_are_refused() {
     let gait = folders();
-    for name in ["a/b", "a\\b", "..", ".", " a", "a\t", "a\nb", "a\u{1b}[31m", "\u{7f}"] {
+    for name in ["a/b", "a\\b", "..", ".", " a", "a\t", "a\nb", "a\u{1b}[31m", "\u{7f}", "a\u{202e}b", "a\u{200b}"] {
         let config = json!({ "fixtures": [{ "name": name, "runpack": "fixtures/a/runpack.zip" }] });
         gait.file("gait.yaml", config.to_string());
-        let out = gait.run("regress run").code(6).says(&["gait.yaml:1:14: fixture name ", " cannot be used"]);
+        let out = gait.run("regress run").code(6).says(&["gait.yaml:1:22: fixture name ", " cannot be used"]);
         assert!(!out.stdout.contains('\u{1b}'), "{name:?}");
     }
     for name in ["A b", "é", "a:b", "x".repeat(300).as_str()] {

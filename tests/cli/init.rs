@@ -244,3 +244,48 @@ fn what_cannot_become_a_fixture_is_told() {
     }
     insta::assert_snapshot!(gait.steady(&told));
 }
+
+#[test]
+fn a_checkpoint_of_a_session_becomes_a_fixture() {
+    use gait::session::chain::checkpoint_digest;
+    use gait::session::model::{Chain, Checkpoint};
+    let gait = Gait::new();
+    let mut checkpoints: Vec<Checkpoint> = Vec::new();
+    for (index, call) in [(1, CALL), (2, OTHER)] {
+        let pack = gait.record(&format!("run_s_{index}"), &[call]);
+        let digest = gait.run(&format!("verify {pack} --json")).json()["manifest_digest"].clone();
+        let mut checkpoint = Checkpoint {
+            session_id: "s".to_owned(),
+            run_id: "run_s".to_owned(),
+            checkpoint_index: index,
+            sequence_start: index,
+            sequence_end: index,
+            runpack_path: pack,
+            manifest_digest: digest.as_str().unwrap().to_owned(),
+            prev_checkpoint_digest: checkpoints.last().map_or_else(String::new, |last| last.checkpoint_digest.clone()),
+            ..Checkpoint::default()
+        };
+        checkpoint.checkpoint_digest = checkpoint_digest(&checkpoint).to_string();
+        checkpoints.push(checkpoint);
+    }
+    let chain = Chain { session_id: "s".to_owned(), run_id: "run_s".to_owned(), checkpoints, ..Chain::default() };
+    gait.file("chain.json", serde_json::to_vec(&chain).unwrap());
+    for wrong in ["3", "0", "1x", "-1"] {
+        refused(&gait, &format!("regress init --from chain.json --checkpoint {wrong}"));
+    }
+    for (checkpoint, index) in [("latest", 2), ("1", 1), (" LATEST", 2)] {
+        let name = format!("c{index}");
+        gait.args(&["regress", "init", "--from", "chain.json", "--checkpoint", checkpoint, "--name", &name]).code(0);
+        let metadata = gait.json(&format!("fixtures/{name}/fixture.json"));
+        assert_eq!((&metadata["session_chain"], &metadata["checkpoint_index"]), (&json!("chain.json"), &json!(index)));
+        assert_eq!(metadata["run_id"], format!("run_s_{index}"));
+    }
+    gait.run("regress run").code(0);
+    gait.copy("gait-out/runpack_run_s_1.zip", "gait-out/runpack_run_s_2.zip");
+    let told = refused(&gait, "regress init --from chain.json --name other");
+    assert!(told.contains("not the runpack that chain.json speaks of"), "{told}");
+    let torn = gait.text("chain.json").replacen("\"sequence_end\":1", "\"sequence_end\":0", 1);
+    gait.file("chain.json", torn);
+    let told = refused(&gait, "regress init --from chain.json --name other");
+    assert!(told.contains("the session chain does not hold"), "{told}");
+}
