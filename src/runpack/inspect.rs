@@ -7,8 +7,10 @@ use crate::kernel::json::tree::{self, Json};
 use crate::runpack::lane::Record;
 use crate::runpack::verify::{self, SignatureStatus, Trust};
 use camino::Utf8Path;
+use memchr::memmem::Finder;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Longest preview of a call's arguments, in bytes.
@@ -65,7 +67,7 @@ pub struct Entry {
     pub verdict: Box<str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<String>,
-    /// The start of the arguments as canonical JSON, without control characters; cut at 120 bytes.
+    /// If asked for, the start of the arguments as canonical JSON, without control characters; cut at 120 bytes.
     #[serde(skip)]
     pub preview: Box<str>,
 }
@@ -110,12 +112,14 @@ pub struct Unmatched {
     pub violations: Vec<String>,
 }
 
-/// Reads the pack at `path` call by call. Errors: as [`verify::open`], and unknown schemas.
-pub fn inspect(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
-    open(path, trust).map_err(|e| e.at(path))
+/// Reads the pack at `path` call by call, with or without previews of the arguments.
+///
+/// Errors: as [`verify::open`], and unknown schemas.
+pub fn inspect(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
+    open(path, trust, previews).map_err(|e| e.at(path))
 }
 
-fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
+fn open(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
     let mut archive = Archive::open(path.as_std_path(), Limits::default())?;
     let mut entries = Vec::new();
     let mut outcomes = Outcomes::default();
@@ -123,7 +127,7 @@ fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
         &mut archive,
         trust,
         &mut |at: usize, record: &Record<'_>| {
-            entries.push(entry(at, record));
+            entries.push(entry(at, record, previews));
             Ok(())
         },
         &mut |_: usize, record: &Record<'_>| outcomes.take(record),
@@ -147,7 +151,7 @@ fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
     })
 }
 
-fn entry(at: usize, record: &Record<'_>) -> Entry {
+fn entry(at: usize, record: &Record<'_>, previews: bool) -> Entry {
     Entry {
         args_digest: record.digest.as_ref().into(),
         created_at: record.created_at.utc(),
@@ -159,7 +163,7 @@ fn entry(at: usize, record: &Record<'_>) -> Entry {
         tool_name: record.label.as_ref().into(),
         verdict: Box::default(),
         violations: Vec::new(),
-        preview: preview(record.body.as_deref().unwrap_or_default()),
+        preview: if previews { preview(record.body.as_deref().unwrap_or_default()) } else { Box::default() },
     }
 }
 
@@ -193,12 +197,8 @@ struct Outcomes {
 
 impl Outcomes {
     fn take(&mut self, record: &Record<'_>) -> Result<()> {
-        match self.first.get_mut(record.intent_id.as_ref()) {
-            Some((_, count)) => *count += 1,
-            None => {
-                self.first.insert(record.intent_id.as_ref().into(), (self.results.len(), 1));
-            }
-        }
+        let at = self.results.len();
+        self.first.entry(record.intent_id.as_ref().into()).or_insert((at, 0)).1 += 1;
         self.results.push(outcome(record)?);
         Ok(())
     }
@@ -238,6 +238,10 @@ impl Outcomes {
     }
 }
 
+/// The keys that make it worth to parse a result.
+static TELLING: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| [r#""verdict""#, r#""reason_codes""#, r#""violations""#].map(Finder::new));
+
 /// A result on its own; whether a call belongs to it is seen later.
 fn outcome(record: &Record<'_>) -> Result<Unmatched> {
     let body = record.body.as_deref().unwrap_or_default();
@@ -248,8 +252,7 @@ fn outcome(record: &Record<'_>) -> Result<Unmatched> {
         ..Unmatched::default()
     };
     // Escapes cannot hide these keys: canonical text has none for letters.
-    let keys = [r#""verdict""#, r#""reason_codes""#, r#""violations""#];
-    if keys.iter().any(|key| memchr::memmem::find(body, key.as_bytes()).is_some()) {
+    if TELLING.iter().any(|key| key.find(body).is_some()) {
         let body = tree::parse(body)?;
         outcome.verdict = body.get("verdict").and_then(Json::as_str).map(str::trim).unwrap_or_default().into();
         outcome.reason_codes = texts(body.get("reason_codes"));
