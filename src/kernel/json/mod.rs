@@ -9,4 +9,5 @@ pub mod canon;
 pub mod encode;
 pub mod read;
 pub mod scan;
+pub mod strict;
 pub mod tree;
