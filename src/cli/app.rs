@@ -113,7 +113,7 @@ impl Command {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
-            Self::Run(cmd) => cmd.run(clock),
+            Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
             Self::Regress(cmd) => cmd.run(json),

@@ -230,10 +230,10 @@ pub fn inspect(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timelin
 }
 
 fn open(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
-    let mut archive = Archive::open(path.as_std_path(), Limits::default())?;
+    let archive = Archive::open(path.as_std_path(), Limits::default())?;
     let (mut calls, mut results, mut verdicts) = (Rows::default(), Rows::default(), Verdicts::new());
     let contents = verify::open(
-        &mut archive,
+        &archive,
         trust,
         &mut |_: usize, record: &Record<'_>| {
             let body = record.body.as_deref().filter(|_| previews).unwrap_or_default();

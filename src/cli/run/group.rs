@@ -30,10 +30,10 @@ enum Verb {
 
 impl RunCmd {
     /// Runs the verb.
-    pub fn run(self, clock: Clock) -> Result<Answer> {
+    pub fn run(self, clock: Clock, json: bool) -> Result<Answer> {
         match self.verb {
             Verb::Record(cmd) => cmd.run(clock),
-            Verb::Inspect(cmd) => cmd.run(),
+            Verb::Inspect(cmd) => cmd.run(json),
             Verb::Receipt(cmd) => cmd.run(),
             Verb::Replay(cmd) => cmd.run(),
             Verb::Diff(cmd) => cmd.run(),
