@@ -17,6 +17,8 @@ const MANIFEST_LIMIT: u64 = 8 << 20;
 pub const LINE_LIMIT: usize = 10 << 20;
 /// Most record findings that are listed one by one.
 const LISTED: usize = 1000;
+/// As much of an id as is told, in characters.
+const LONGEST_ID: usize = 256;
 /// Lanes smaller than this together are not worth a second thread.
 const PARALLEL_FROM: u64 = 256 << 10;
 
@@ -271,6 +273,10 @@ impl LaneReader<'_> {
         let seen = Record::parse(self.lane, line).and_then(|record| {
             let holds = record.digest_holds();
             self.note(&record, holds);
+            // Every writer names one; and a few bytes each would become millions of records in memory.
+            if record.schema_id.is_empty() {
+                return Err(Error::invalid("the record names no schema"));
+            }
             self.observer.checked(self.scan.records, &record, holds)
         });
         self.scan.records += 1;
@@ -290,7 +296,7 @@ impl LaneReader<'_> {
             self.scan.digest_mismatches.push(RecordMismatch {
                 path: self.lane.entry().to_owned(),
                 record: self.scan.records + 1,
-                intent_id: record.intent_id.clone().into_owned(),
+                intent_id: record.intent_id.chars().take(LONGEST_ID).collect(),
             });
         }
     }

@@ -122,7 +122,19 @@ fn lanes() -> Vec<Kind> {
         line.push(b'\n');
         line
     };
+    let record = |len: usize| {
+        let start = br#"{"schema_id":"gait.runpack.result","schema_version":"1.0.0","run_id":"run_hostile","result":"#;
+        [&start[..], &line(len - start.len() - 1)[..len - start.len() - 1], b"}\n"].concat()
+    };
+    let mut longest = Pack::sound();
+    longest.results.extend_from_slice(&record(10 * MIB - 1));
+    let mut blank = Pack::sound();
+    blank.results.extend(vec![b'\n'; 2 * MIB]);
     vec![
+        Kind::holds("line-longest", "a line of 10 MiB with its line break", &longest.zip()),
+        Kind::holds("lines-blank", "two million blank lines", &blank.zip()),
+        lane("lines-null", "two million records that are null", "names no schema", b"null\n".repeat(2 * MIB)),
+        lane("lines-empty", "four million records that are empty", "names no schema", b"{}\n".repeat(4 * MIB)),
         lane("line-too-long", "a line of 11 MiB", "longer than", line(11 * MIB)),
         lane("line-too-long-by-one", "a line of 10 MiB, its line break not counted", "longer than", line(10 * MIB)),
         lane("line-endless", "a line of 60 MiB without an end", "longer than", vec![b' '; 60 * MIB]),

@@ -207,7 +207,7 @@ fn lanes() -> Vec<Kind> {
         lane("line-wrong-type", "a record's status is a number", "`status` has to be", b"{\"status\":200}\n"),
         lane("line-result-list", "a record's result is a list", "`result` has to be", b"{\"result\":[1]}\n"),
         lane("line-bad-time", "a record's time is no time", "RFC 3339", b"{\"created_at\":\"yesterday\"}\n"),
-        lane("line-empty-record", "a record is null", "results.jsonl: a record is not", b"null\n"),
+        lane("line-empty-record", "a record is null", "line 3: the record names no schema", b"null\n"),
         arg("arg-number-range", "an argument is a number that is no double", "range of a double", "1e400"),
         arg("arg-number-form", "an argument is a number with a leading zero", "line 1: invalid JSON", "01"),
         arg("arg-nan", "an argument is not a number", "line 1: invalid JSON", "NaN"),
