@@ -6,6 +6,7 @@ use crate::cli::migrate::{DemoCmd, MigrateCmd};
 use crate::cli::output::{self, Answer};
 use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
+use crate::cli::trace::TraceCmd;
 use crate::cli::verify::VerifyCmd;
 use crate::cli::version::{self, CompletionsCmd};
 use crate::kernel::clock::Clock;
@@ -37,6 +38,7 @@ enum Command {
     Verify(VerifyCmd),
     Keys(KeysCmd),
     Migrate(MigrateCmd),
+    Trace(TraceCmd),
     Completions(CompletionsCmd),
     /// Print the version
     Version,
@@ -115,6 +117,7 @@ impl Command {
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
             Self::Keys(cmd) => cmd.run(clock),
+            Self::Trace(cmd) => cmd.run(),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

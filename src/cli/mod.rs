@@ -11,5 +11,6 @@ pub mod keys;
 pub mod migrate;
 pub mod output;
 pub mod run;
+pub mod trace;
 pub mod verify;
 pub mod version;
