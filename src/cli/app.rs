@@ -1,11 +1,13 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
+use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
 use crate::cli::output::{self, Answer};
 use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
+use crate::cli::session;
 use crate::cli::trace::TraceCmd;
 use crate::cli::verify::VerifyCmd;
 use crate::cli::version::{self, CompletionsCmd};
@@ -105,7 +107,14 @@ fn answer(args: &[String]) -> Answer {
 fn failure(rest: &[String], error: &Error) -> Answer {
     let label = label(rest);
     let answer = Answer::failure(&label, error);
-    if label == "diff" { diff::failed(answer) } else { answer }
+    match label.as_str() {
+        "diff" => diff::failed(answer),
+        "verify chain" => chain::failed(answer),
+        label => match label.strip_prefix("run session ") {
+            Some(operation) => session::failed(answer, operation),
+            None => answer,
+        },
+    }
 }
 
 impl Command {
