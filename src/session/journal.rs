@@ -139,6 +139,9 @@ impl Journal {
             }
             let line = buffer.trim_ascii();
             if !whole && scan::parse(line).is_err() {
+                if builder.journal.is_none() && !starts_a_header(line) {
+                    return Err(Error::invalid(format!("{}: this is no journal", place())));
+                }
                 builder.tail(Tail::Torn(offset), format!("{}: cut off in the middle, dropped", place()));
                 break;
             }
@@ -158,6 +161,12 @@ impl Journal {
     pub fn covered(&self) -> i64 {
         self.checkpoints.last().map_or(0, |checkpoint| checkpoint.sequence_end)
     }
+}
+
+/// Whether a text without an end may be the beginning of a header: nothing else is ever overwritten.
+fn starts_a_header(text: &[u8]) -> bool {
+    const START: &[u8] = b"{\"record_type\":\"header\",";
+    text.starts_with(START) || START.starts_with(text)
 }
 
 #[derive(Default)]

@@ -7,7 +7,7 @@ use crate::runpack::verify::{self, Demands, Report, SignatureStatus};
 use crate::session::chain;
 use crate::session::journal::Journal;
 use crate::session::model::{Chain, Checkpoint};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 /// What was found about one chain; empty lists are left out of the JSON.
@@ -33,7 +33,7 @@ pub struct ChainReport {
 ///
 /// Errors: `InvalidInput` when chain or journal cannot be read. What does not hold is in the report.
 pub fn verify(path: &str, journal: Option<&Utf8Path>, demands: &Demands) -> Result<ChainReport> {
-    let place = fs::output_path(path)?;
+    let place = inside("chain", path)?;
     let chain = chain::read(&place)?;
     let mut report = ChainReport {
         ok: false,
@@ -100,13 +100,18 @@ fn intact(report: &Report, demands: &Demands) -> bool {
 /// Verifies the runpack of a checkpoint: at the path as stored, else beside the chain. A chain can come from anybody,
 /// so a path with `..` is not followed, and of an absolute one no more is told than whether a runpack is there.
 fn read(stored: &str, chain: &Utf8Path, demands: &Demands) -> Result<Report> {
-    let path = fs::output_path(stored)?;
+    let path = inside("runpack", stored)?;
     if path.is_absolute() {
         let found = verify::verify(path.as_std_path(), demands);
         return found.map_err(|_| Error::invalid(format!("{path} is no runpack that can be read")));
     }
     let beside = chain.parent().map(|folder| folder.join(&path)).filter(|beside| !path.exists() && beside.exists());
     verify::verify(beside.unwrap_or(path).as_std_path(), demands)
+}
+
+/// A path that does not go up and out of the working directory.
+fn inside(what: &str, path: &str) -> Result<Utf8PathBuf> {
+    fs::output_path(path).map_err(|_| Error::invalid(format!("{what} path {path:?} leaves the working directory")))
 }
 
 /// What a journal has that a chain lacks.
