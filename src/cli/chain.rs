@@ -7,6 +7,7 @@ use crate::cli::trace::{self, Finding};
 use crate::gate::trace as record;
 use crate::kernel::error::Result;
 use crate::runpack::locate;
+use crate::runpack::story::visible;
 use crate::runpack::verify::{self, Demands, Report};
 use crate::session::belonging::{self, Belonging, Claim};
 use crate::session::verify::{self as session, ChainReport};
@@ -85,6 +86,7 @@ impl ChainCmd {
             notes.extend(part.warnings.iter().map(|text| format!("warning: {}: {text}", finding.path)));
             answer = answer.with("trace", &json!(part))?;
         }
+        let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
         answer.text(lines.join("\n")).notes(notes).classified()
     }
 }
@@ -145,15 +147,17 @@ impl SessionChainCmd {
 
 fn text(report: &ChainReport) -> String {
     let ChainReport { chain_path, session_id, run_id, checkpoints_checked, .. } = report;
-    if report.ok {
-        let digest = &report.last_checkpoint_digest;
-        return format!(
-            "verify session-chain: ok ({chain_path})\nsession={session_id} run={run_id} checkpoints={checkpoints_checked}\nlast checkpoint digest: {digest}"
-        );
-    }
-    let mut lines = vec![format!("verify session-chain failed: {chain_path}")];
+    let mut lines = if report.ok {
+        vec![
+            format!("verify session-chain: ok ({chain_path})"),
+            format!("session={session_id} run={run_id} checkpoints={checkpoints_checked}"),
+            format!("last checkpoint digest: {}", report.last_checkpoint_digest),
+        ]
+    } else {
+        vec![format!("verify session-chain failed: {chain_path}")]
+    };
     let lists = [("linkage errors", &report.linkage_errors), ("checkpoint errors", &report.checkpoint_errors)];
     let told = lists.into_iter().filter(|(_, errors)| !errors.is_empty());
     lines.extend(told.map(|(what, errors)| format!("{what}: {}", errors.join("; "))));
-    lines.join("\n")
+    lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
 }

@@ -99,13 +99,12 @@ pub fn heal(session: &mut Session) -> Result<bool> {
     if journal.checkpoints.is_empty() {
         return Ok(false);
     }
-    let created_at = state::of(&journal, session.clock).created_at;
-    let text = encode::document(&chain_of(&journal, created_at))?;
+    let wanted = chain_of(&journal, state::of(&journal, session.clock).created_at);
     let path = chain_path(&session.path);
-    if fs::read(&path, fs::DOCUMENT_LIMIT).is_ok_and(|there| there == text.as_bytes()) {
+    if chain::read(&path).is_ok_and(|there| there == wanted) {
         return Ok(false);
     }
-    fs::write(&path, text.as_bytes())?;
+    fs::write(&path, encode::document(&wanted)?.as_bytes())?;
     Ok(true)
 }
 

@@ -60,15 +60,19 @@ fn killed_writers_leave_a_journal_that_holds_every_acknowledged_event() {
     let (mut acknowledged, mut checkpoints, mut stopped) = (0, 0, 0);
     for round in 0_u64..60 {
         let delay = Duration::from_micros(round * 7919 % if round % 2 == 0 { 4_000 } else { 16_000 });
-        let done = if round % 5 == 3 {
-            let line = format!("run session checkpoint --journal j.jsonl --out cp{round}.zip --no-sign");
-            let done = killed(&folder, &line, delay);
-            checkpoints += u64::from(done);
-            done
-        } else {
-            let done = killed(&folder, "run session append --journal j.jsonl --tool t --verdict allow", delay);
-            acknowledged += i64::from(done);
-            done
+        let done = match round % 5 {
+            3 => {
+                let line = format!("run session checkpoint --journal j.jsonl --out cp{round}.zip --no-sign");
+                let done = killed(&folder, &line, delay);
+                checkpoints += u64::from(done);
+                done
+            }
+            4 => killed(&folder, "run session compact --journal j.jsonl", delay),
+            _ => {
+                let done = killed(&folder, "run session append --journal j.jsonl --tool t --verdict allow", delay);
+                acknowledged += i64::from(done);
+                done
+            }
         };
         stopped += usize::from(!done);
         let journal = Journal::read(&folder.at("j.jsonl")).unwrap();

@@ -120,3 +120,12 @@ fn subcommands_take_the_flags_of_verify_on_either_side() {
     let (one, other) = (folder.run("verify chain --explain"), folder.run("verify session-chain --explain"));
     assert!(one.code == 0 && other.code == 0 && one.stdout != other.stdout);
 }
+
+#[test]
+fn a_chain_cannot_move_the_cursor() {
+    let folder = chain();
+    let text = folder.text("j_chain.json").replace("\"session_id\": \"s\"", "\"session_id\": \"\\u001b[2Js\"");
+    folder.file("j_chain.json", text);
+    let text = folder.run("verify session-chain j_chain.json").code(0).stdout;
+    assert!(text.contains("session=\\u{1b}[2Js") && !text.contains('\u{1b}'), "{text}");
+}
