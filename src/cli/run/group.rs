@@ -7,6 +7,7 @@ use crate::cli::run::receipt::ReceiptCmd;
 use crate::cli::run::record::RecordCmd;
 use crate::cli::run::reduce::ReduceCmd;
 use crate::cli::run::replay::ReplayCmd;
+use crate::cli::session::SessionCmd;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
 use clap::{Args, Subcommand};
@@ -26,6 +27,7 @@ enum Verb {
     Replay(ReplayCmd),
     Diff(DiffCmd),
     Reduce(ReduceCmd),
+    Session(SessionCmd),
 }
 
 impl RunCmd {
@@ -38,6 +40,7 @@ impl RunCmd {
             Verb::Replay(cmd) => cmd.run(),
             Verb::Diff(cmd) => cmd.run(),
             Verb::Reduce(cmd) => cmd.run(),
+            Verb::Session(cmd) => cmd.run(clock),
         }
     }
 }
