@@ -7,6 +7,7 @@ use crate::kernel::fs;
 use crate::kernel::json::encode;
 use serde::Serialize;
 use serde_json::Map;
+use std::collections::{HashMap, HashSet};
 
 /// A fixture to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +64,10 @@ fn json(mut top: Map<String, serde_json::Value>, fixtures: &[Listing]) -> Result
         let (run_id, runpack) = (rest.remove("run_id"), rest.remove("runpack").unwrap_or_default());
         entries.push(WrittenEntry { name, run_id, runpack, rest });
     }
+    let places: HashMap<String, usize> = entries.iter().map(|entry| entry.name.clone()).zip(0..).collect();
     for fixture in fixtures {
         let run_id = Some(fixture.run_id.clone().into());
-        match entries.iter_mut().find(|entry| entry.name == fixture.name) {
+        match places.get(&fixture.name).map(|&at| &mut entries[at]) {
             Some(entry) if same_path(entry.runpack.as_str(), &fixture.runpack) => entry.run_id = run_id,
             Some(_) => {}
             None => entries.push(WrittenEntry {
@@ -96,8 +98,9 @@ pub fn same_path(listed: Option<&str>, path: &str) -> bool {
 }
 
 fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
-    let missing: Vec<&Listing> =
-        fixtures.iter().filter(|fixture| !suite.fixtures.iter().any(|entry| entry.name == fixture.name)).collect();
+    let names = |suite: &Suite| suite.fixtures.iter().map(|entry| entry.name.clone()).collect::<HashSet<_>>();
+    let listed = names(suite);
+    let missing: Vec<&Listing> = fixtures.iter().filter(|fixture| !listed.contains(&fixture.name)).collect();
     let document = &suite.document;
     if missing.is_empty() {
         return Ok(document.text.clone());
@@ -114,8 +117,12 @@ fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
     lines.splice(at.line..at.line, added);
     let text = lines.join("\n") + "\n";
     let again = Suite::of(Document::parse(&document.path, text.clone())?)?;
-    let holds = fixtures.iter().all(|fixture| again.fixtures.iter().any(|entry| entry.name == fixture.name));
-    if holds && again.fixtures.len() >= suite.fixtures.len() { Ok(text) } else { Err(by_hand(document, None)) }
+    let found = names(&again);
+    if listed.is_subset(&found) && fixtures.iter().all(|fixture| found.contains(&fixture.name)) {
+        Ok(text)
+    } else {
+        Err(by_hand(document, None))
+    }
 }
 
 /// Where new entries go: before line `line` (0-based), their dash behind `indent` blanks.

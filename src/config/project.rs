@@ -2,6 +2,7 @@
 
 use crate::config::document::Document;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::SETTINGS_LIMIT;
 use std::path::Path;
 
 /// Where the project's settings are.
@@ -23,7 +24,7 @@ impl Project {
         if !Path::new(DEFAULT_PATH).exists() {
             return Ok(Self::default());
         }
-        Self::of(&Document::read(DEFAULT_PATH)?)
+        Self::of(&Document::read(DEFAULT_PATH, SETTINGS_LIMIT)?)
     }
 
     /// Reads a parsed file.

@@ -2,6 +2,8 @@
 
 use crate::config::document::{Document, Place};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::DOCUMENT_LIMIT;
+use std::collections::HashMap;
 
 /// `schema_id` of a `gait.yaml`.
 pub const SCHEMA_ID: &str = "gait.regress.config";
@@ -39,7 +41,8 @@ impl Suite {
     pub fn read(path: &str) -> Result<Self> {
         let hint = "make a first fixture with `gait regress bootstrap --from <run_id|path>`, or name the config with \
                     --config";
-        let document = Document::read(path).map_err(|e| if e.hint_text().is_none() { e.hint(hint) } else { e })?;
+        let document =
+            Document::read(path, DOCUMENT_LIMIT).map_err(|e| if e.hint_text().is_none() { e.hint(hint) } else { e })?;
         Self::of(document)
     }
 
@@ -56,7 +59,8 @@ impl Suite {
         let fixture_set = fields.text("fixture_set")?.filter(|set| !set.is_empty()).unwrap_or("default").to_owned();
         let discover = fields.texts("discover")?.into_iter().map(str::to_owned).collect();
         let mut warnings = Vec::new();
-        let mut fixtures: Vec<Entry> = Vec::new();
+        let mut fixtures = Vec::new();
+        let mut lines = HashMap::new();
         for node in fields.list("fixtures")? {
             let mut item = document.fields(node, "a fixture")?;
             let missing = |key: &str| document.error(node.place, format!("a fixture has to have a `{key}`"));
@@ -64,8 +68,8 @@ impl Suite {
             let runpack = item.text("runpack")?.filter(|p| !p.trim().is_empty()).ok_or_else(|| missing("runpack"))?;
             let run_id = item.text("run_id")?.filter(|id| !id.is_empty()).map(str::to_owned);
             check_name(name).map_err(|why| document.error(node.place, why.to_string()))?;
-            if let Some(first) = fixtures.iter().find(|entry| entry.name == name) {
-                let what = format!("fixture {name:?} is listed twice, first at line {}", first.place.line);
+            if let Some(first) = lines.insert(name, node.place.line) {
+                let what = format!("fixture {name:?} is listed twice, first at line {first}");
                 return Err(document.error(node.place, what));
             }
             warnings.extend(item.unknown());

@@ -30,12 +30,12 @@ pub enum Belonging {
 
 /// Compares a claim with the runpack at `path`. Errors: as [`verify::open`].
 pub fn check(path: &Path, trust: &Trust, limits: Limits, claim: &Claim<'_>) -> Result<Belonging> {
-    let mut archive = Archive::open(path, limits)?;
+    let archive = Archive::open(path, limits)?;
     let mut named = 0_usize;
     let mut calls: Vec<(String, Vec<String>)> = Vec::new();
     let mut verdicts: BTreeMap<String, String> = BTreeMap::new();
     verify::open(
-        &mut archive,
+        &archive,
         trust,
         &mut |_: usize, record: &Record<'_>| {
             match text(record, "trace_id")? {

@@ -7,7 +7,7 @@ Builds gait in release mode, makes a pack of N calls (100,000) and N one-pack fi
 and takes the best wall time of several runs of each command, u being the best of openssl's in between. Memory is the
 peak of the process (RSS). With --check it ends 1 when a budget is exceeded.
 """
-import argparse, os, pathlib, shutil, subprocess, sys, tempfile, time, zipfile
+import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, time, zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GAIT = ROOT / "target/release/gait"
@@ -16,15 +16,21 @@ RUNS = 7
 
 
 def run(argv, ok=(0,), cwd=None):
-    """Wall seconds and peak RSS in MB of one run."""
+    """Wall seconds of one run."""
     start = time.perf_counter()
-    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd)
-    _, status, usage = os.wait4(child.pid, 0)
+    code = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd).returncode
     took = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in ok:
-        sys.exit(f"{argv} ended {child.returncode}")
-    return took, usage.ru_maxrss / 1024
+    if code not in ok:
+        sys.exit(f"{argv} ended {code}")
+    return took
+
+
+def peak(argv, cwd=None):
+    """Peak RSS in MB of one run. A small process starts it: a child counts what its parent had when it forked."""
+    probe = "import os,resource,subprocess,sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, " \
+            "stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    out = subprocess.run([sys.executable, "-S", "-E", "-c", probe, *argv], cwd=cwd, capture_output=True, check=True)
+    return int(out.stdout) / 1024
 
 
 def main():
@@ -63,13 +69,12 @@ def table(work, args):
         (f"regress, {args.fixtures * 10} fixtures", [GAIT, "regress", "run"], (0,), 44, None, suites[1]),
     ]
     size = sum(lane.stat().st_size for lane in lanes) / 1e6
-    times, units, memory = [[] for _ in jobs], [], [0.0] * len(jobs)
+    times, units = [[] for _ in jobs], []
+    memory = [peak(argv, cwd) for _, argv, _, _, _, cwd in jobs]
     for _ in range(RUNS):
-        units.append(run(unit)[0])
         for at, (_, argv, ok, _, _, cwd) in enumerate(jobs):
-            took, rss = run(argv, ok, cwd)
-            times[at].append(took)
-            memory[at] = max(memory[at], rss)
+            units.append(run(unit))
+            times[at].append(run(argv, ok, cwd))
     u = min(units)
     print(f"{args.calls} calls, {size:.0f} MB of records; u = {u * 1000:.0f} ms; best of {RUNS} runs each")
     print(f"{'':26} {'time':>9} {'in u':>7} {'budget':>7} {'RSS':>8} {'budget':>7}")
@@ -79,8 +84,8 @@ def table(work, args):
         print(f"{name:26} {best * 1000:6.0f} ms {best / u:7.2f} {budget:7} {rss:5.0f} MB {room or '-':>7}")
         if best / u > budget or (room and rss > room):
             over.append(name)
-    true = min(run(["true"])[0] for _ in range(200))
-    version = min(run([GAIT, "version"])[0] for _ in range(200))
+    true = min(run(["true"]) for _ in range(200))
+    version = min(run([GAIT, "version"]) for _ in range(200))
     print(f"{'version':26} {version * 1000:6.2f} ms, {(version - true) * 1000:.2f} ms more than true (budget 1.5)")
     if version - true > 0.0015:
         over.append("version")
@@ -102,7 +107,8 @@ def suite(work, count):
         (folder / "fixtures" / name).mkdir()
         shutil.copy(folder / "fixtures/f0/runpack.zip", folder / "fixtures" / name / "runpack.zip")
         (folder / "fixtures" / name / "fixture.json").write_text(metadata.replace('"f0"', f'"{name}"'))
-    (folder / "gait.yaml").write_text('discover: ["fixtures/*/runpack.zip"]\n')
+    listed = [{"name": f"f{at}", "run_id": "run_demo", "runpack": f"fixtures/f{at}/runpack.zip"} for at in range(count)]
+    (folder / "gait.yaml").write_text(json.dumps({"fixtures": listed}, indent=2))
     return folder
 
 
