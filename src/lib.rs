@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod gate;
 pub mod kernel;
 pub mod regress;
 pub mod report;

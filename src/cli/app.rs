@@ -1,5 +1,6 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
+use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
@@ -7,6 +8,8 @@ use crate::cli::output::{self, Answer};
 use crate::cli::regress::group::RegressCmd;
 use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
+use crate::cli::session;
+use crate::cli::trace::TraceCmd;
 use crate::cli::verify::VerifyCmd;
 use crate::cli::version::{self, CompletionsCmd};
 use crate::kernel::clock::Clock;
@@ -39,6 +42,7 @@ enum Command {
     Regress(RegressCmd),
     Keys(KeysCmd),
     Migrate(MigrateCmd),
+    Trace(TraceCmd),
     Completions(CompletionsCmd),
     /// Print the version
     Version,
@@ -106,7 +110,14 @@ fn answer(args: &[String]) -> Answer {
 fn failure(rest: &[String], error: &Error) -> Answer {
     let label = label(rest);
     let answer = Answer::failure(&label, error);
-    if label == "diff" { diff::failed(answer) } else { answer }
+    match label.as_str() {
+        "diff" => diff::failed(answer),
+        "verify chain" => chain::failed(answer),
+        label => match label.strip_prefix("run session ") {
+            Some(operation) => session::failed(answer, operation),
+            None => answer,
+        },
+    }
 }
 
 impl Command {
@@ -114,11 +125,12 @@ impl Command {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
-            Self::Run(cmd) => cmd.run(clock),
+            Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
             Self::Regress(cmd) => cmd.run(json),
             Self::Keys(cmd) => cmd.run(clock),
+            Self::Trace(cmd) => cmd.run(),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

@@ -45,20 +45,20 @@ impl SigningArgs {
 /// The keys that count when a signature is checked.
 #[derive(Debug, Args)]
 pub struct TrustArgs {
-    /// Public key file the runpack has to be signed with
-    #[arg(long, value_name = "PATH", conflicts_with = "public_key_env")]
+    /// Public key file it has to be signed with
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "public_key_env")]
     public_key: Option<String>,
     /// Name of the environment variable that holds the public key
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, global = true, value_name = "VAR")]
     public_key_env: Option<String>,
-    /// Private key file whose public half the runpack has to be signed with
-    #[arg(long, value_name = "PATH", conflicts_with = "private_key_env")]
+    /// Private key file whose public half it has to be signed with
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "private_key_env")]
     private_key: Option<String>,
     /// Name of the environment variable that holds that private key
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, global = true, value_name = "VAR")]
     private_key_env: Option<String>,
     /// Folder of further trusted public keys (*.pub, *_public.key) besides .gait/trust and ~/.gait/keys
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     trust: Vec<Utf8PathBuf>,
 }
 
@@ -83,6 +83,20 @@ impl TrustArgs {
             return Ok(Trust::Given(key));
         }
         let mut keys = keyring::trusted()?;
+        keys.extend(self.folders()?);
+        Ok(Trust::Known(keys))
+    }
+
+    /// The keys the flags name, and no other.
+    pub fn keys(&self) -> Result<Vec<PublicKey>> {
+        match self.given()? {
+            Some(key) => Ok(vec![key]),
+            None => self.folders(),
+        }
+    }
+
+    fn folders(&self) -> Result<Vec<PublicKey>> {
+        let mut keys = Vec::new();
         for dir in &self.trust {
             let found = keyring::trust_dir(dir)?;
             if found.is_empty() {
@@ -90,7 +104,7 @@ impl TrustArgs {
             }
             keys.extend(found);
         }
-        Ok(Trust::Known(keys))
+        Ok(keys)
     }
 
     /// Whether a flag says whose signature counts.
@@ -104,10 +118,10 @@ impl TrustArgs {
 #[derive(Debug, Args)]
 pub struct DemandArgs {
     /// How strict: `strict` requires a signature, a key flag, and record digests that hold
-    #[arg(long, value_name = "standard|strict", default_value = "standard")]
+    #[arg(long, global = true, value_name = "standard|strict", default_value = "standard")]
     profile: String,
     /// Fail unless a trusted key signed the runpack
-    #[arg(long)]
+    #[arg(long, global = true)]
     require_signature: bool,
     #[command(flatten)]
     trust: TrustArgs,
@@ -116,6 +130,11 @@ pub struct DemandArgs {
 }
 
 impl DemandArgs {
+    /// The keys that count.
+    pub fn trust(&self) -> &TrustArgs {
+        &self.trust
+    }
+
     /// What the flags and the project's settings demand.
     pub fn demands(&self) -> Result<Demands> {
         let strict = match self.profile.trim().to_lowercase().as_str() {
@@ -139,10 +158,10 @@ impl DemandArgs {
 #[derive(Debug, Args)]
 pub struct LimitArgs {
     /// Largest entry read, in bytes uncompressed
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().entry, hide_short_help = true)]
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::default().entry, hide_short_help = true)]
     max_entry_bytes: u64,
     /// Largest archive read, in bytes uncompressed
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().total, hide_short_help = true)]
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::default().total, hide_short_help = true)]
     max_total_bytes: u64,
 }
 

@@ -6,11 +6,14 @@
 
 pub mod app;
 pub mod args;
+pub mod chain;
 pub mod exit;
 pub mod keys;
 pub mod migrate;
 pub mod output;
 pub mod regress;
 pub mod run;
+pub mod session;
+pub mod trace;
 pub mod verify;
 pub mod version;

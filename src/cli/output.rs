@@ -71,6 +71,16 @@ impl Answer {
         Ok(self.raw(key, Some(raw)))
     }
 
+    /// The same answer with every member of an object it does not have yet.
+    pub fn members<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self> {
+        let text = serde_json::to_string(&serde_json::to_value(value).map_err(failed)?).map_err(failed)?;
+        let further: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).map_err(failed)?;
+        for (key, value) in further {
+            self.members.entry(key).or_insert(value);
+        }
+        Ok(self)
+    }
+
     fn raw(mut self, key: &str, value: Option<Box<RawValue>>) -> Self {
         if let Some(value) = value {
             self.members.insert(key.to_owned(), value);

@@ -1,16 +1,20 @@
-//! `gait verify`: does a runpack hold?
+//! `gait verify`: does a runpack, and what goes with it, hold?
 
 use crate::cli::args::DemandArgs;
+use crate::cli::chain::{ChainCmd, SessionChainCmd};
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::kernel::error::{Error, Result};
 use crate::runpack::locate;
 use crate::runpack::verify::{self, Report};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// Verify a runpack: every entry, digest, record and signature recomputed, offline
 #[derive(Debug, Args)]
+#[command(subcommand_negates_reqs = true)]
 pub struct VerifyCmd {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Run id, or path of a runpack
     #[arg(value_name = "RUN_ID|PATH")]
     source: Option<String>,
@@ -18,9 +22,23 @@ pub struct VerifyCmd {
     demands: DemandArgs,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Chain(ChainCmd),
+    SessionChain(SessionChainCmd),
+}
+
 impl VerifyCmd {
-    /// Verifies the pack.
+    /// Verifies what was named.
     pub fn run(self) -> Result<Answer> {
+        match (self.verb, &self.source) {
+            (Some(_), Some(source)) => {
+                return Err(Error::invalid(format!("{source} stands in front of a subcommand of verify")));
+            }
+            (Some(Verb::Chain(cmd)), None) => return cmd.run(&self.demands),
+            (Some(Verb::SessionChain(cmd)), None) => return cmd.run(&self.demands),
+            (None, _) => {}
+        }
         let source = self.source.ok_or_else(|| Error::invalid("nothing to verify was named"))?;
         let demands = self.demands.demands()?;
         let path = locate::resolve(&source)?;

@@ -74,9 +74,9 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads the file at `path`, at most 1 MiB of UTF-8 with or without a byte-order mark.
-    pub fn read(path: &str) -> Result<Self> {
-        Self::parse(path, fs::read_text(path, fs::SETTINGS_LIMIT)?)
+    /// Reads the file at `path`, at most `limit` bytes of UTF-8 with or without a byte-order mark.
+    pub fn read(path: &str, limit: u64) -> Result<Self> {
+        Self::parse(path, fs::read_text(path, limit)?)
     }
 
     /// Parses `text`: JSON where it is that, else YAML 1.2. Duplicate keys are errors. `path` is for messages.

@@ -7,6 +7,7 @@ use crate::kernel::fs;
 use crate::kernel::json::encode;
 use serde::Serialize;
 use serde_json::Map;
+use std::collections::{HashMap, HashSet};
 
 /// A fixture to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +64,10 @@ fn json(mut top: Map<String, serde_json::Value>, fixtures: &[Listing]) -> Result
         let (run_id, runpack) = (rest.remove("run_id"), rest.remove("runpack").unwrap_or_default());
         entries.push(WrittenEntry { name, run_id, runpack, rest });
     }
+    let places: HashMap<String, usize> = entries.iter().map(|entry| entry.name.clone()).zip(0..).collect();
     for fixture in fixtures {
         let run_id = Some(fixture.run_id.clone().into());
-        match entries.iter_mut().find(|entry| entry.name == fixture.name) {
+        match places.get(&fixture.name).map(|&at| &mut entries[at]) {
             Some(entry) if same_path(entry.runpack.as_str(), &fixture.runpack) => entry.run_id = run_id,
             Some(_) => {}
             None => entries.push(WrittenEntry {
@@ -96,8 +98,9 @@ pub fn same_path(listed: Option<&str>, path: &str) -> bool {
 }
 
 fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
-    let missing: Vec<&Listing> =
-        fixtures.iter().filter(|fixture| !suite.fixtures.iter().any(|entry| entry.name == fixture.name)).collect();
+    let names = |suite: &Suite| suite.fixtures.iter().map(|entry| entry.name.clone()).collect::<HashSet<_>>();
+    let listed = names(suite);
+    let missing: Vec<&Listing> = fixtures.iter().filter(|fixture| !listed.contains(&fixture.name)).collect();
     let document = &suite.document;
     if missing.is_empty() {
         return Ok(document.text.clone());
@@ -123,10 +126,10 @@ fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
 
 /// Whether `after` says all that `before` does, and lists `fixtures` too.
 fn keeps(before: &Suite, after: &Suite, fixtures: &[Listing]) -> bool {
-    let said = |entry: &Entry| (entry.name.clone(), entry.run_id.clone(), entry.runpack.clone());
-    let entries: Vec<_> = after.fixtures.iter().map(said).collect();
-    before.fixtures.iter().all(|entry| entries.contains(&said(entry)))
-        && fixtures.iter().all(|fixture| entries.iter().any(|(name, ..)| *name == fixture.name))
+    let entries: HashMap<&str, &Entry> = after.fixtures.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let same = |old: &Entry, new: &Entry| (&old.run_id, &old.runpack) == (&new.run_id, &new.runpack);
+    before.fixtures.iter().all(|old| entries.get(old.name.as_str()).is_some_and(|new| same(old, new)))
+        && fixtures.iter().all(|fixture| entries.contains_key(fixture.name.as_str()))
         && (&before.fixture_set, &before.discover) == (&after.fixture_set, &after.discover)
 }
 

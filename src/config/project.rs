@@ -2,6 +2,7 @@
 
 use crate::config::document::Document;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::SETTINGS_LIMIT;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -25,7 +26,7 @@ impl Project {
         if matches!(Path::new(DEFAULT_PATH).symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound) {
             return Ok(Self::default());
         }
-        Self::of(&Document::read(DEFAULT_PATH)?)
+        Self::of(&Document::read(DEFAULT_PATH, SETTINGS_LIMIT)?)
     }
 
     /// Reads a parsed file.

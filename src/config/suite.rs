@@ -2,6 +2,8 @@
 
 use crate::config::document::{Document, Place};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::DOCUMENT_LIMIT;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// `schema_id` of a `gait.yaml`.
@@ -40,7 +42,8 @@ impl Suite {
     pub fn read(path: &str) -> Result<Self> {
         let hint = "make a first fixture with `gait regress bootstrap --from <run_id|path>`, or name the config with \
                     --config";
-        Self::of(Document::read(path).map_err(|e| if Path::new(path).exists() { e } else { e.hint(hint) })?)
+        let document = Document::read(path, DOCUMENT_LIMIT);
+        Self::of(document.map_err(|e| if Path::new(path).exists() { e } else { e.hint(hint) })?)
     }
 
     /// Reads a parsed file.
@@ -56,7 +59,8 @@ impl Suite {
         let fixture_set = fields.text("fixture_set")?.filter(|set| !set.is_empty()).unwrap_or("default").to_owned();
         let discover = fields.texts("discover")?.into_iter().map(str::to_owned).collect();
         let mut warnings = Vec::new();
-        let mut fixtures: Vec<Entry> = Vec::new();
+        let mut fixtures = Vec::new();
+        let mut lines = HashMap::new();
         for node in fields.list("fixtures")? {
             let mut item = document.fields(node, "a fixture")?;
             let missing = |key: &str| document.error(node.place, format!("a fixture has to have a `{key}`"));
@@ -65,8 +69,8 @@ impl Suite {
             let run_id = item.text("run_id")?.filter(|id| !id.is_empty()).map(str::to_owned);
             let name_place = item.node("name").map_or(node.place, |name| name.place);
             check_name(name).map_err(|why| document.error(name_place, &why).hint(NAME_HINT))?;
-            if let Some(first) = fixtures.iter().find(|entry| entry.name == name) {
-                let what = format!("fixture {name:?} is listed twice, first at line {}", first.place.line);
+            if let Some(first) = lines.insert(name, node.place.line) {
+                let what = format!("fixture {name:?} is listed twice, first at line {first}");
                 return Err(document.error(node.place, what));
             }
             warnings.extend(item.unknown());

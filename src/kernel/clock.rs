@@ -30,11 +30,11 @@ impl Timestamp {
         self.utc() == Self::ZERO
     }
 
-    /// The same instant at offset zero; the zero time if that leaves the calendar.
+    /// The same instant at offset zero, or the calendar's end if it lies beyond.
     #[must_use]
     pub fn utc(&self) -> Self {
         let span = jiff::SignedDuration::from_mins(i64::from(self.offset_minutes));
-        let local = self.local.checked_sub(span).unwrap_or(Self::ZERO.local);
+        let local = self.local.saturating_sub(span);
         Self { local, offset_minutes: 0 }
     }
 

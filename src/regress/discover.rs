@@ -7,7 +7,7 @@ use crate::report::model::Place;
 use camino::{Utf8Path, Utf8PathBuf};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::WalkBuilder;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A fixture that is to be run, not opened yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,11 +26,8 @@ pub fn discover(suite: &Suite) -> Result<Vec<Listed>> {
     for entry in &suite.fixtures {
         found.insert(entry.name.clone(), listed(entry, suite));
     }
-    for path in walk(suite)? {
-        let known = found.values().any(|listed| fs::clean(&listed.runpack) == path);
-        if known {
-            continue;
-        }
+    let known: HashSet<Utf8PathBuf> = suite.fixtures.iter().map(|entry| fs::clean(&entry.runpack)).collect();
+    for path in walk(suite)?.into_iter().filter(|path| !known.contains(path)) {
         let name = path.parent().and_then(Utf8Path::file_name).unwrap_or_default().to_owned();
         suite::check_name(&name).map_err(|e| e.at(&path))?;
         if let Some(other) = found.get(&name) {

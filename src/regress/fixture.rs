@@ -4,6 +4,7 @@ use crate::config::document::Document;
 use crate::config::suite;
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::fs::SETTINGS_LIMIT;
 use crate::regress::discover::Listed;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::{SignatureStatus, Trust};
@@ -70,7 +71,7 @@ impl Metadata {
 
     /// Reads a `fixture.json`. Errors name file, line and column.
     pub fn read(path: &Utf8Path) -> Result<Self> {
-        let document = Document::read(path.as_str())?;
+        let document = Document::read(path.as_str(), SETTINGS_LIMIT)?;
         let mut fields = document.fields(&document.root, METADATA)?;
         for (key, want) in [("schema_id", SCHEMA_ID), ("schema_version", SCHEMA_VERSION)] {
             let found = fields.text(key)?.unwrap_or_default();

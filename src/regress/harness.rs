@@ -1,6 +1,6 @@
 //! The conductor: config to cases, cases to outcomes, outcomes to a report; and the face of a `cargo test` target.
 //!
-//! In a user's own crate, a test target with `harness = false` and this `main` is all it takes:
+//! In a user's own crate, a test target (`[[test]] name = "regress"`, `harness = false`) with this `main` is all it takes:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -100,9 +100,9 @@ impl Plan {
         pool::start(self.fixtures.clone(), self.rules.clone(), self.threads)
     }
 
-    /// Shows the cases as libtest does while they are judged; false when standard output went away meanwhile.
-    pub fn show(&self, outcomes: &Arc<Outcomes>, format: Option<FormatSetting>) -> bool {
-        trials::show(&self.fixtures, outcomes, format)
+    /// Shows the cases as libtest does while they are judged.
+    pub fn show(&self, outcomes: &Arc<Outcomes>, format: Option<FormatSetting>) {
+        trials::show(&self.fixtures, outcomes, format);
     }
 
     /// Everything that was found, the same whatever the number of threads.

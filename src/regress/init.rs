@@ -29,6 +29,8 @@ pub struct Request {
     pub checkpoint: String,
     /// What a stub replay has to end with, 0 or 2.
     pub expect_exit: Option<i64>,
+    /// Path of a run of today's agent, from the working directory; written as `candidate_runpack`.
+    pub candidate: Option<String>,
     /// Written as `diff_allow_changed_files`.
     pub allow_changed: Vec<String>,
     /// Replace a fixture of the same name that holds another run.
@@ -184,6 +186,9 @@ fn metadata(name: &str, run_id: &str, request: &Request, origin: &Origin, existi
     if let Some(exit) = request.expect_exit {
         metadata.expected_replay_exit_code = exit;
     }
+    if let Some(candidate) = &request.candidate {
+        metadata.candidate_runpack = Some(seen_from(&Utf8Path::new(FOLDER).join(name), candidate));
+    }
     if !request.allow_changed.is_empty() {
         metadata.diff_allow_changed_files.clone_from(&request.allow_changed);
     }
@@ -192,6 +197,16 @@ fn metadata(name: &str, run_id: &str, request: &Request, origin: &Origin, existi
         metadata.checkpoint_index = *index;
     }
     metadata
+}
+
+/// How a path is written in the metadata: relative to the fixture's folder, unless it is absolute.
+fn seen_from(dir: &Utf8Path, path: &str) -> String {
+    let path = fs::clean(path);
+    match path.strip_prefix(dir) {
+        _ if path.is_absolute() => path.into_string(),
+        Ok(inside) => inside.to_string(),
+        Err(_) => format!("{}{path}", "../".repeat(dir.components().count())),
+    }
 }
 
 /// The other fixtures in the folder. One whose metadata is wrong is an error: it would be lost from the config.

@@ -51,6 +51,13 @@ pub struct Judged {
     pub warnings: Vec<String>,
 }
 
+impl Judged {
+    /// Whether any of its cases failed.
+    pub fn failed(&self) -> bool {
+        self.unloadable.is_some() || self.cases.iter().any(|case| case.grade.failed())
+    }
+}
+
 /// Loads the fixture and runs those graders whose name `wanted` accepts.
 pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> Judged {
     let watch = Stopwatch::start();

@@ -5,7 +5,7 @@ use crate::regress::judge::LOAD;
 use crate::regress::pool::Outcomes;
 use crate::regress::select::Selected;
 use crate::report::model::Case;
-use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,34 +52,44 @@ fn message(case: &Case) -> Failed {
     text.trim_end().into()
 }
 
-/// Shows the cases while they are judged elsewhere; false when standard output went away meanwhile.
-pub fn show(fixtures: &[Selected], outcomes: &Arc<Outcomes>, format: Option<FormatSetting>) -> bool {
-    let arguments = Arguments { test_threads: Some(1), format, ..Arguments::default() };
-    let trials = trials(fixtures, outcomes);
-    // libtest-mimic panics when it cannot print; the verdict does not depend on anybody reading it.
+/// Runs libtest-mimic. `None`: it could not print (it panics then), and the verdict does not depend on anybody reading.
+fn shown(arguments: &Arguments, trials: Vec<Trial>) -> Option<Conclusion> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let shown = catch_unwind(AssertUnwindSafe(|| libtest_mimic::run(&arguments, trials))).is_ok();
+    let conclusion = catch_unwind(AssertUnwindSafe(|| libtest_mimic::run(arguments, trials))).ok();
     std::panic::set_hook(hook);
-    shown
+    conclusion
+}
+
+/// Shows the cases while they are judged elsewhere.
+pub fn show(fixtures: &[Selected], outcomes: &Arc<Outcomes>, format: Option<FormatSetting>) {
+    let arguments = Arguments { test_threads: Some(1), format, ..Arguments::default() };
+    shown(&arguments, trials(fixtures, outcomes));
 }
 
 /// Runs the cases of a test target with libtest's arguments. A mere listing opens no fixture.
 pub fn run(fixtures: &[Selected], start: impl FnOnce() -> Arc<Outcomes>, given: &Arguments) -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..given.clone() };
-    let trials = if arguments.list || arguments.ignored {
+    if arguments.list || arguments.ignored {
         let mut names: Vec<String> = fixtures.iter().flat_map(Selected::names).collect();
         names.sort_unstable();
-        names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect()
-    } else {
-        trials(fixtures, &start())
-    };
-    libtest_mimic::run(&arguments, trials).exit_code()
+        let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
+        return shown(&arguments, trials).map_or(ExitCode::SUCCESS, |conclusion| conclusion.exit_code());
+    }
+    let outcomes = start();
+    let conclusion = shown(&arguments, trials(fixtures, &outcomes));
+    let failed = || (0..fixtures.len()).any(|index| outcomes.wait(index).failed());
+    match conclusion {
+        Some(conclusion) => conclusion.exit_code(),
+        None if failed() => ExitCode::from(101),
+        None => ExitCode::SUCCESS,
+    }
 }
 
 /// There is no plan to run: one failing case says why.
 pub fn refused(error: &Error, given: &Arguments) -> ExitCode {
     let text = error.to_string();
     let trial = Trial::test("config", move || Err(text.into()));
-    libtest_mimic::run(&Arguments { test_threads: Some(1), ..given.clone() }, vec![trial]).exit_code()
+    let conclusion = shown(&Arguments { test_threads: Some(1), ..given.clone() }, vec![trial]);
+    conclusion.map_or(ExitCode::from(101), |conclusion| conclusion.exit_code())
 }

@@ -3,7 +3,7 @@
 use crate::kernel::error::Result;
 use crate::kernel::json::delta::{self, Difference};
 use crate::kernel::json::tree::{self, Json};
-use crate::runpack::compare::{Joined, Lanes, Privacy, Seen};
+use crate::runpack::compare::{self, Lanes, Pair, Privacy, Seen};
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::read::Pack;
 use serde::Serialize;
@@ -58,26 +58,18 @@ pub struct Wanted {
 /// Both lanes, in the order of [`Wanted`].
 pub const LANES: [Lane; 2] = [Lane::Intents, Lane::Results];
 
-/// The first `limit` differing calls in the order of the left pack, then of the right one; and how many there are.
-pub fn differing(joined: &Joined<'_>, left: &Lanes, right: &Lanes, limit: usize) -> (Vec<Wanted>, usize) {
+/// The first `limit` of the differing calls, in the order of the left pack, then of the right one.
+pub fn first(pairs: &[Pair<'_>], limit: usize) -> Vec<Wanted> {
     let at = |seen: Option<Seen>| seen.map_or(u32::MAX, |seen| seen.at);
-    let mut keyed: Vec<([u32; 4], &str)> = Vec::with_capacity(joined.intents.len());
-    keyed.extend(joined.intents.iter().map(|pair| ([at(pair.left), at(pair.right), 0, 0], pair.intent_id)));
-    for pair in &joined.results {
-        let (a, b) = (left.intents.get(pair.intent_id), right.intents.get(pair.intent_id));
-        // Where the intents differ as well the call is there already.
-        if a.map(|seen| seen.digest) == b.map(|seen| seen.digest) {
-            keyed.push(([at(a), at(b), at(pair.left), at(pair.right)], pair.intent_id));
-        }
-    }
-    let total = keyed.len();
-    if total > limit {
+    let key = |pair: &Pair<'_>| [pair.left[0], pair.right[0], pair.left[1], pair.right[1]].map(at);
+    let mut keyed: Vec<([u32; 4], usize)> = pairs.iter().enumerate().map(|(place, pair)| (key(pair), place)).collect();
+    if keyed.len() > limit {
         keyed.select_nth_unstable(limit);
         keyed.truncate(limit);
     }
     keyed.sort_unstable();
-    let wanted = |(_, id): &(_, &str)| Wanted { intent_id: (*id).into(), left: left.get(id), right: right.get(id) };
-    (keyed.iter().map(wanted).collect(), total)
+    let pairs = keyed.iter().map(|&(_, place)| &pairs[place]);
+    pairs.map(|p| Wanted { intent_id: p.intent_id.into(), left: p.left, right: p.right }).collect()
 }
 
 /// The records that were read again, by lane and position.
@@ -138,7 +130,8 @@ fn whole(records: &[Option<Record<'_>>; 2]) -> Result<Json> {
 pub fn changed_calls(left: &Pack, right: &Pack, limit: usize) -> Result<(Vec<CallChange>, usize)> {
     let lanes = |pack| Lanes::of(pack, Privacy::Full);
     let (a, b) = (lanes(left)?, lanes(right)?);
-    let (wanted, total) = differing(&Joined::of(&a, &b), &a, &b, limit);
+    let pairs = compare::differing(&a, &b);
+    let wanted = first(&pairs, limit);
     let found = |pack: &Pack, side: fn(&Wanted) -> [Option<Seen>; 2]| -> Found {
         [0, 1].map(|lane| {
             let places = wanted.iter().filter_map(|call| side(call)[lane]);
@@ -147,5 +140,5 @@ pub fn changed_calls(left: &Pack, right: &Pack, limit: usize) -> Result<(Vec<Cal
     };
     let (a, b) = (found(left, |call| call.left), found(right, |call| call.right));
     let calls = wanted.iter().map(|call| explain(call, &a, &b)).collect::<Result<_>>()?;
-    Ok((calls, total))
+    Ok((calls, pairs.len()))
 }

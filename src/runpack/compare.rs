@@ -9,8 +9,10 @@ use crate::runpack::model::{self, Manifest, Refs};
 use crate::runpack::read::Pack;
 use crate::runpack::scan::{Contents, Observe};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// How much of the records counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -84,12 +86,21 @@ pub struct Seen {
     pub digest: Digest,
 }
 
-/// The records of one lane by intent id; of several with one id, the last.
+/// The hash of intent ids, keyed anew in each process: nobody can choose ids that collide.
+static KEYED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The records of one lane by intent id; of several with one id, the last. In a few flat lists: a pack may have
+/// a hundred thousand of them.
 #[derive(Debug, Default)]
 pub struct Index {
-    seen: HashMap<Box<str>, Seen>,
     privacy: Privacy,
     scratch: Vec<u8>,
+    /// All ids, one behind the other.
+    ids: String,
+    /// In the order of the lane: where the id starts and how long it is, and the digest.
+    items: Vec<(usize, u32, Digest)>,
+    /// By hash, then id: the hash and the position in the lane.
+    order: Vec<(u64, u32)>,
 }
 
 impl Index {
@@ -106,9 +117,33 @@ impl Index {
         Ok(index)
     }
 
-    /// The record of this id.
-    pub fn get(&self, intent_id: &str) -> Option<Seen> {
-        self.seen.get(intent_id).copied()
+    fn id(&self, at: u32) -> &str {
+        let (start, length, _) = self.items[at as usize];
+        &self.ids[start..start + length as usize]
+    }
+
+    /// Sorts what was taken; of records with one id the last stays.
+    fn sort(&mut self) {
+        let mut order = std::mem::take(&mut self.order);
+        order.sort_unstable_by(|&(a, x), &(b, y)| a.cmp(&b).then_with(|| (self.id(x), x).cmp(&(self.id(y), y))));
+        order.dedup_by(|later, kept| {
+            let same = later.0 == kept.0 && self.id(later.1) == self.id(kept.1);
+            if same {
+                kept.1 = later.1;
+            }
+            same
+        });
+        self.order = order;
+    }
+
+    /// Hash and id of the record that is `place`th in the sorted order.
+    fn head(&self, place: usize) -> Option<(u64, &str)> {
+        self.order.get(place).map(|&(hash, at)| (hash, self.id(at)))
+    }
+
+    fn seen(&self, place: usize) -> Seen {
+        let at = self.order[place].1;
+        Seen { at, digest: self.items[at as usize].2 }
     }
 }
 
@@ -118,14 +153,14 @@ impl Observe for Index {
     }
 
     fn checked(&mut self, at: usize, record: &Record<'_>, holds: bool) -> Result<()> {
-        let at = u32::try_from(at).map_err(|_| Error::invalid("a lane has more than 4,294,967,295 records"))?;
-        let seen = Seen { at, digest: digest(record, holds, self.privacy, &mut self.scratch) };
-        match self.seen.get_mut(record.intent_id.as_ref()) {
-            Some(slot) => *slot = seen,
-            None => {
-                self.seen.insert(record.intent_id.as_ref().into(), seen);
-            }
-        }
+        let id = record.intent_id.as_ref();
+        let (Ok(at), Ok(length)) = (u32::try_from(at), u32::try_from(id.len())) else {
+            return Err(Error::invalid("a lane has more than 4,294,967,295 records"));
+        };
+        let digest = digest(record, holds, self.privacy, &mut self.scratch);
+        self.order.push((KEYED.hash_one(id), at));
+        self.items.push((self.ids.len(), length, digest));
+        self.ids.push_str(id);
         Ok(())
     }
 }
@@ -138,7 +173,7 @@ pub fn lasting(record: &Record<'_>, privacy: Privacy) -> Digest {
 /// A body whose digest field holds is told by that field and is not hashed a second time.
 fn digest(record: &Record<'_>, holds: bool, privacy: Privacy, scratch: &mut Vec<u8>) -> Digest {
     scratch.clear();
-    for text in [&record.schema_id, &record.schema_version, &record.intent_id, &record.label, &record.digest] {
+    for text in [&record.intent_id, &record.label, &record.digest, &record.schema_id, &record.schema_version] {
         scratch.extend_from_slice(&(text.len() as u64).to_le_bytes());
         scratch.extend_from_slice(text.as_bytes());
     }
@@ -171,65 +206,67 @@ impl Lanes {
 
     /// The lanes of a pack in memory.
     pub fn of(pack: &Pack, privacy: Privacy) -> Result<Self> {
-        Ok(Self { intents: Index::of(&pack.intents, privacy)?, results: Index::of(&pack.results, privacy)? })
+        let lanes = Self { intents: Index::of(&pack.intents, privacy)?, results: Index::of(&pack.results, privacy)? };
+        Ok(lanes.sorted())
     }
 
-    /// Where the intent and the result of this id are.
-    pub fn get(&self, intent_id: &str) -> [Option<Seen>; 2] {
-        [self.intents.get(intent_id), self.results.get(intent_id)]
+    /// The lanes ready to be compared.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.intents.sort();
+        self.results.sort();
+        self
     }
 }
 
-/// A record that is not the same on both sides.
+/// A call that is not the same on both sides: its intent and its result in either pack.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
     pub intent_id: &'a str,
-    pub left: Option<Seen>,
-    pub right: Option<Seen>,
+    pub left: [Option<Seen>; 2],
+    pub right: [Option<Seen>; 2],
 }
 
-/// The records that differ, by lane, in no order.
-#[derive(Debug, Default)]
-pub struct Joined<'a> {
-    pub intents: Vec<Pair<'a>>,
-    pub results: Vec<Pair<'a>>,
-}
-
-impl<'a> Joined<'a> {
-    /// Joins two packs by intent id.
-    pub fn of(left: &'a Lanes, right: &'a Lanes) -> Self {
-        Self { intents: join(&left.intents, &right.intents), results: join(&left.results, &right.results) }
+impl Pair<'_> {
+    /// Whether the intents (0) or the results (1) differ.
+    fn differs(&self, lane: usize) -> bool {
+        self.left[lane].map(|seen| seen.digest) != self.right[lane].map(|seen| seen.digest)
     }
 }
 
-fn join<'a>(left: &'a Index, right: &'a Index) -> Vec<Pair<'a>> {
+/// The calls that differ, in no order: one walk over four sorted lists.
+pub fn differing<'a>(left: &'a Lanes, right: &'a Lanes) -> Vec<Pair<'a>> {
+    let lanes = [&left.intents, &left.results, &right.intents, &right.results];
+    let mut places = [0usize; 4];
     let mut pairs = Vec::new();
-    let mut common = 0;
-    for (intent_id, &seen) in &left.seen {
-        let other = right.get(intent_id);
-        common += usize::from(other.is_some());
-        if other.is_none_or(|other| other.digest != seen.digest) {
-            pairs.push(Pair { intent_id, left: Some(seen), right: other });
+    loop {
+        let heads: [_; 4] = std::array::from_fn(|lane| lanes[lane].head(places[lane]));
+        let Some(next) = heads.into_iter().flatten().min() else { return pairs };
+        let seen: [_; 4] = std::array::from_fn(|lane| {
+            (heads[lane] == Some(next)).then(|| {
+                places[lane] += 1;
+                lanes[lane].seen(places[lane] - 1)
+            })
+        });
+        let pair = Pair { intent_id: next.1, left: [seen[0], seen[1]], right: [seen[2], seen[3]] };
+        if pair.differs(0) || pair.differs(1) {
+            pairs.push(pair);
         }
     }
-    if common < right.seen.len() {
-        let only = right.seen.iter().filter(|(id, _)| !left.seen.contains_key(*id));
-        pairs.extend(only.map(|(intent_id, &seen)| Pair { intent_id, left: None, right: Some(seen) }));
-    }
-    pairs
 }
 
 /// Compares two packs in memory, everything counted.
 pub fn compare_packs(left: &Pack, right: &Pack) -> Result<Summary> {
     let lanes = |pack| Lanes::of(pack, Privacy::Full);
     let (a, b) = (lanes(left)?, lanes(right)?);
-    compare(&left.contents, &right.contents, &Joined::of(&a, &b), Privacy::Full)
+    compare(&left.contents, &right.contents, &differing(&a, &b), Privacy::Full)
 }
 
-/// Compares two packs by their documents and the records that differ.
-pub fn compare(left: &Contents, right: &Contents, joined: &Joined<'_>, privacy: Privacy) -> Result<Summary> {
-    let only = |pairs: &[Pair<'_>], side: fn(&Pair<'_>) -> bool| {
-        let mut ids: Vec<String> = pairs.iter().filter(|pair| side(pair)).map(|p| p.intent_id.to_owned()).collect();
+/// Compares two packs by their documents and the calls that differ.
+pub fn compare(left: &Contents, right: &Contents, pairs: &[Pair<'_>], privacy: Privacy) -> Result<Summary> {
+    let only = |here: fn(&Pair<'_>) -> (Option<Seen>, Option<Seen>)| {
+        let one_sided = pairs.iter().filter(|pair| matches!(here(pair), (Some(_), None)));
+        let mut ids: Vec<String> = one_sided.map(|pair| pair.intent_id.to_owned()).collect();
         ids.sort();
         ids
     };
@@ -238,17 +275,17 @@ pub fn compare(left: &Contents, right: &Contents, joined: &Joined<'_>, privacy: 
         run_id_left: left.run.run_id.clone(),
         run_id_right: right.run.run_id.clone(),
         manifest_changed: lasting_manifest(&left.manifest)? != lasting_manifest(&right.manifest)?,
-        intents_changed: !joined.intents.is_empty(),
-        results_changed: !joined.results.is_empty(),
+        intents_changed: pairs.iter().any(|pair| pair.differs(0)),
+        results_changed: pairs.iter().any(|pair| pair.differs(1)),
         refs_changed: match privacy {
             Privacy::Full => lasting_refs(&left.refs)? != lasting_refs(&right.refs)?,
             Privacy::Metadata => receipts(&left.refs) != receipts(&right.refs),
         },
         files_changed: files(&left.manifest, &right.manifest),
-        left_only_intents: only(&joined.intents, |pair| pair.right.is_none()),
-        right_only_intents: only(&joined.intents, |pair| pair.left.is_none()),
-        left_only_results: only(&joined.results, |pair| pair.right.is_none()),
-        right_only_results: only(&joined.results, |pair| pair.left.is_none()),
+        left_only_intents: only(|pair| (pair.left[0], pair.right[0])),
+        right_only_intents: only(|pair| (pair.right[0], pair.left[0])),
+        left_only_results: only(|pair| (pair.left[1], pair.right[1])),
+        right_only_results: only(|pair| (pair.right[1], pair.left[1])),
     })
 }
 

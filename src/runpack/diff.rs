@@ -6,7 +6,7 @@ use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::kernel::json::{encode, read};
 use crate::runpack::calls::{self, CallChange, Found, LANES, Wanted};
-use crate::runpack::compare::{self, Joined, Lanes, Privacy, Seen, Summary};
+use crate::runpack::compare::{self, Lanes, Privacy, Seen, Summary};
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::{self, Manifest};
 use crate::runpack::scan::{Contents, Lines};
@@ -59,7 +59,7 @@ pub fn diff(left: &Utf8Path, right: &Utf8Path, privacy: Privacy, trust: &Trust) 
     let (mut a, mut b) = (open(left)?, open(right)?);
     if a.source().same_bytes(b.source())? {
         let contents = contents(&mut a, trust).map_err(|e| e.at(left))?;
-        let summary = compare::compare(&contents, &contents, &Joined::default(), privacy)?;
+        let summary = compare::compare(&contents, &contents, &[], privacy)?;
         return Ok(Diff { calls: Vec::new(), calls_total: 0, privacy, summary });
     }
     // What two manifests say of themselves only decides how hard to look: both packs are verified in any case.
@@ -72,9 +72,9 @@ pub fn diff(left: &Utf8Path, right: &Utf8Path, privacy: Privacy, trust: &Trust) 
     let (left_side, right_side) = together(|| one(&mut a, left), || one(&mut b, right));
     let ((left_contents, left_lanes), (right_contents, right_lanes)) = (left_side?, right_side?);
     let (summary, wanted, calls_total) = {
-        let joined = Joined::of(&left_lanes, &right_lanes);
-        let summary = compare::compare(&left_contents, &right_contents, &joined, privacy)?;
-        let (wanted, total) = calls::differing(&joined, &left_lanes, &right_lanes, calls::EXPLAINED);
+        let pairs = compare::differing(&left_lanes, &right_lanes);
+        let summary = compare::compare(&left_contents, &right_contents, &pairs, privacy)?;
+        let (wanted, total) = (calls::first(&pairs, calls::EXPLAINED), pairs.len());
         (summary, wanted, total)
     };
     drop((left_lanes, right_lanes));
@@ -115,7 +115,7 @@ fn side(archive: &mut Archive, trust: &Trust, privacy: Privacy) -> Result<(Verif
     let mut lanes = Lanes::new(privacy);
     let contents = verify::open(archive, trust, &mut lanes.intents, &mut lanes.results)?;
     verify::known(&contents)?;
-    Ok((contents, lanes))
+    Ok((contents, lanes.sorted()))
 }
 
 /// Whether both manifests declare the same digests for both lanes.

@@ -3,6 +3,7 @@
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;
 use crate::kernel::json::scan::{self, string_stop};
+use std::collections::HashSet;
 use std::io::Read;
 
 /// What comes out of the stream, in the order it stands in the input.
@@ -19,7 +20,7 @@ pub enum Piece<'b> {
 pub fn stream<R: Read>(reader: R, lists: &[&str], mut take: impl FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
     let mut window = Window { reader, buffer: Vec::new(), at: 0, ended: false, line: 1 };
     window.expect(b'{', "expected an object")?;
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     if window.peek()? == Some(b'}') {
         window.at += 1;
         return window.end();
@@ -37,7 +38,7 @@ pub fn stream<R: Read>(reader: R, lists: &[&str], mut take: impl FnMut(Piece<'_>
             let value = window.value()?;
             take(Piece::Member(&key, value))?;
         }
-        seen.push(key);
+        seen.insert(key);
         match window.peek()? {
             Some(b',') => window.at += 1,
             Some(b'}') => {

@@ -2,92 +2,68 @@
 
 use crate::kernel::archive::read::{Archive, Limits};
 use crate::kernel::clock::Timestamp;
-use crate::kernel::error::Result;
+use crate::kernel::error::{Error, Result};
 use crate::kernel::json::tree::{self, Json};
 use crate::runpack::lane::Record;
 use crate::runpack::verify::{self, SignatureStatus, Trust};
 use camino::Utf8Path;
-use serde::Serialize;
+use memchr::memmem::Finder;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Longest preview of a call's arguments, in bytes.
 const PREVIEW: usize = 120;
 
-/// A run, call by call. Fields stand in key order, so that encoding needs no sorting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A run, call by call. It serialises with its keys in order, so that encoding needs no sorting.
+#[derive(Debug)]
 pub struct Timeline {
-    /// Always `runpack`.
-    pub artifact_type: &'static str,
-    pub capture_mode: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub entries: Vec<Entry>,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub intents_total: usize,
-    pub path: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub results_total: usize,
     pub run_id: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unmatched_results: Vec<Unmatched>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: String,
+    pub capture_mode: String,
     pub warnings: Vec<String>,
     /// When the run began.
-    #[serde(skip)]
     pub started_at: Timestamp,
-    #[serde(skip)]
     pub signature_status: SignatureStatus,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
+    calls: Rows,
+    results: Rows,
+    verdicts: Verdicts,
+    /// For each call, the first result with its id.
+    answers: Vec<Option<u32>>,
+    /// Results without a call, by id and digest.
+    unmatched: Vec<u32>,
 }
 
 /// A call and the first result with its id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Entry<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub args_digest: Box<str>,
+    pub args_digest: &'a str,
     /// In UTC.
     pub created_at: Timestamp,
     /// From 1.
     pub index: usize,
-    pub intent_id: Box<str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reason_codes: Vec<String>,
+    pub intent_id: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub reason_codes: &'a [String],
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub result_digest: Box<str>,
+    pub result_digest: &'a str,
     /// Empty: there is no result, or it has no status.
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub status: Box<str>,
-    pub tool_name: Box<str>,
+    pub status: &'a str,
+    pub tool_name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub verdict: Box<str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<String>,
-    /// The start of the arguments as canonical JSON, without control characters; cut at 120 bytes.
+    pub verdict: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub violations: &'a [String],
+    /// If asked for, the start of the arguments as canonical JSON, without control characters; cut at 120 bytes.
     #[serde(skip)]
-    pub preview: Box<str>,
+    pub preview: &'a str,
 }
 
-impl Entry {
-    /// Takes everything but the id out of its result.
-    fn answer(&mut self, result: &mut Unmatched) {
-        self.reason_codes = std::mem::take(&mut result.reason_codes);
-        self.result_digest = std::mem::take(&mut result.result_digest);
-        self.status = std::mem::take(&mut result.status);
-        self.verdict = std::mem::take(&mut result.verdict);
-        self.violations = std::mem::take(&mut result.violations);
-    }
-
-    fn copy_answer(&mut self, other: &Self) {
-        self.reason_codes.clone_from(&other.reason_codes);
-        self.result_digest.clone_from(&other.result_digest);
-        self.status.clone_from(&other.status);
-        self.verdict.clone_from(&other.verdict);
-        self.violations.clone_from(&other.violations);
-    }
-
+impl Entry<'_> {
     /// How long after the start of the run the call was made; `None` when its time is before it or not known.
     pub fn offset(&self, started_at: &Timestamp) -> Option<Duration> {
         if self.created_at.is_zero() { None } else { self.created_at.since(started_at) }
@@ -95,75 +71,200 @@ impl Entry {
 }
 
 /// A result without a call.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Unmatched {
-    pub intent_id: Box<str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reason_codes: Vec<String>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Unmatched<'a> {
+    pub intent_id: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub reason_codes: &'a [String],
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub result_digest: Box<str>,
+    pub result_digest: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub status: Box<str>,
+    pub status: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub verdict: Box<str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub violations: Vec<String>,
+    pub verdict: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub violations: &'a [String],
 }
 
-/// Reads the pack at `path` call by call. Errors: as [`verify::open`], and unknown schemas.
-pub fn inspect(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
-    open(path, trust).map_err(|e| e.at(path))
-}
+impl Timeline {
+    /// How many calls there are.
+    pub fn intents_total(&self) -> usize {
+        self.calls.rows.len()
+    }
 
-fn open(path: &Utf8Path, trust: &Trust) -> Result<Timeline> {
-    let mut archive = Archive::open(path.as_std_path(), Limits::default())?;
-    let mut entries = Vec::new();
-    let mut outcomes = Outcomes::default();
-    let contents = verify::open(
-        &mut archive,
-        trust,
-        &mut |at: usize, record: &Record<'_>| {
-            entries.push(entry(at, record));
-            Ok(())
-        },
-        &mut |_: usize, record: &Record<'_>| outcomes.take(record),
-    )?;
-    verify::known(&contents)?;
-    let results_total = outcomes.results.len();
-    let warnings = outcomes.warnings();
-    let unmatched_results = outcomes.join(&mut entries);
-    Ok(Timeline {
-        artifact_type: "runpack",
-        capture_mode: contents.manifest.capture_mode.clone(),
-        intents_total: entries.len(),
-        entries,
-        path: path.to_string(),
-        results_total,
-        run_id: contents.run.run_id.clone(),
-        unmatched_results,
-        warnings,
-        started_at: contents.run.created_at,
-        signature_status: contents.signature_status,
-    })
-}
+    /// How many results there are.
+    pub fn results_total(&self) -> usize {
+        self.results.rows.len()
+    }
 
-fn entry(at: usize, record: &Record<'_>) -> Entry {
-    Entry {
-        args_digest: record.digest.as_ref().into(),
-        created_at: record.created_at.utc(),
-        index: at + 1,
-        intent_id: record.intent_id.as_ref().into(),
-        reason_codes: Vec::new(),
-        result_digest: Box::default(),
-        status: Box::default(),
-        tool_name: record.label.as_ref().into(),
-        verdict: Box::default(),
-        violations: Vec::new(),
-        preview: preview(record.body.as_deref().unwrap_or_default()),
+    /// The calls in the order they were recorded.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+        (0..self.calls.rows.len()).map(|at| {
+            let [intent_id, tool_name, args_digest, preview] = self.calls.texts(at);
+            let answer = self.answers.get(at).copied().flatten().map(|result| self.result(result));
+            Entry {
+                args_digest,
+                created_at: self.calls.rows[at].created_at,
+                index: at + 1,
+                intent_id,
+                reason_codes: answer.map_or(&[], |result| result.reason_codes),
+                result_digest: answer.map_or("", |result| result.result_digest),
+                status: answer.map_or("", |result| result.status),
+                tool_name,
+                verdict: answer.map_or("", |result| result.verdict),
+                violations: answer.map_or(&[], |result| result.violations),
+                preview,
+            }
+        })
+    }
+
+    /// The results that belong to no call, by id and digest.
+    pub fn unmatched_results(&self) -> impl ExactSizeIterator<Item = Unmatched<'_>> {
+        self.unmatched.iter().map(|&at| self.result(at))
+    }
+
+    fn result(&self, at: u32) -> Unmatched<'_> {
+        let [intent_id, status, result_digest, _] = self.results.texts(at as usize);
+        let told = self.verdicts.get(&at);
+        Unmatched {
+            intent_id,
+            reason_codes: told.map_or(&[], |told| &told.reason_codes),
+            result_digest,
+            status,
+            verdict: told.map_or("", |told| &told.verdict),
+            violations: told.map_or(&[], |told| &told.violations),
+        }
     }
 }
 
-fn preview(body: &[u8]) -> Box<str> {
+impl Serialize for Timeline {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("artifact_type", "runpack")?;
+        map.serialize_entry("capture_mode", &self.capture_mode)?;
+        if self.intents_total() > 0 {
+            map.serialize_entry("entries", &Each(|| self.entries()))?;
+            map.serialize_entry("intents_total", &self.intents_total())?;
+        }
+        map.serialize_entry("path", &self.path)?;
+        if self.results_total() > 0 {
+            map.serialize_entry("results_total", &self.results_total())?;
+        }
+        map.serialize_entry("run_id", &self.run_id)?;
+        if !self.unmatched.is_empty() {
+            map.serialize_entry("unmatched_results", &Each(|| self.unmatched_results()))?;
+        }
+        if !self.warnings.is_empty() {
+            map.serialize_entry("warnings", &self.warnings)?;
+        }
+        map.end()
+    }
+}
+
+/// A list that is made while it is written.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+/// The records of a lane, their texts one behind the other: a pack may have a hundred thousand of them.
+#[derive(Debug, Default)]
+struct Rows {
+    texts: String,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    start: usize,
+    /// Of id, label, digest and preview.
+    lengths: [u32; 4],
+    created_at: Timestamp,
+}
+
+impl Rows {
+    fn push(&mut self, record: &Record<'_>, preview: &str) {
+        let start = self.texts.len();
+        let texts = [&record.intent_id, &record.label, &record.digest, preview];
+        for text in texts {
+            self.texts.push_str(text);
+        }
+        // A record is a line, and lines are shorter than 4 GiB.
+        let lengths = texts.map(|text| text.len() as u32);
+        self.rows.push(Row { start, lengths, created_at: record.created_at.utc() });
+    }
+
+    fn texts(&self, at: usize) -> [&str; 4] {
+        let row = &self.rows[at];
+        let mut from = row.start;
+        row.lengths.map(|length| {
+            from += length as usize;
+            &self.texts[from - length as usize..from]
+        })
+    }
+
+    fn id(&self, at: usize) -> &str {
+        self.texts(at)[0]
+    }
+}
+
+/// What the gate said of a call, where a result tells it.
+#[derive(Debug)]
+struct Verdict {
+    verdict: String,
+    reason_codes: Vec<String>,
+    violations: Vec<String>,
+}
+
+/// By position of the result.
+type Verdicts = HashMap<u32, Verdict>;
+
+/// Reads the pack at `path` call by call, with or without previews of the arguments.
+///
+/// Errors: as [`verify::open`], and unknown schemas.
+pub fn inspect(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
+    open(path, trust, previews).map_err(|e| e.at(path))
+}
+
+fn open(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
+    let archive = Archive::open(path.as_std_path(), Limits::default())?;
+    let (mut calls, mut results, mut verdicts) = (Rows::default(), Rows::default(), Verdicts::new());
+    let contents = verify::open(
+        &archive,
+        trust,
+        &mut |_: usize, record: &Record<'_>| {
+            let body = record.body.as_deref().filter(|_| previews).unwrap_or_default();
+            calls.push(record, &preview(body));
+            Ok(())
+        },
+        &mut |at: usize, record: &Record<'_>| {
+            let at = u32::try_from(at).map_err(|_| Error::invalid("a lane has more than 4,294,967,295 records"))?;
+            verdicts.extend(verdict(record)?.map(|told| (at, told)));
+            results.push(record, "");
+            Ok(())
+        },
+    )?;
+    verify::known(&contents)?;
+    let (answers, unmatched, warnings) = join(&calls, &results);
+    Ok(Timeline {
+        run_id: contents.run.run_id.clone(),
+        path: path.to_string(),
+        capture_mode: contents.manifest.capture_mode.clone(),
+        warnings,
+        started_at: contents.run.created_at,
+        signature_status: contents.signature_status,
+        calls,
+        results,
+        verdicts,
+        answers,
+        unmatched,
+    })
+}
+
+fn preview(body: &[u8]) -> String {
     if body.len() <= PREVIEW {
         return harmless(std::str::from_utf8(body).unwrap_or_default(), "");
     }
@@ -172,7 +273,7 @@ fn preview(body: &[u8]) -> Box<str> {
 }
 
 /// The text without control characters, and what follows it. Canonical JSON has none below U+0020.
-fn harmless(text: &str, end: &str) -> Box<str> {
+fn harmless(text: &str, end: &str) -> String {
     let mut out = String::with_capacity(text.len() + end.len());
     if text.is_ascii() && !text.contains('\x7F') {
         out.push_str(text);
@@ -180,82 +281,25 @@ fn harmless(text: &str, end: &str) -> Box<str> {
         out.extend(text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }));
     }
     out.push_str(end);
-    out.into()
+    out
 }
 
-/// The results of a run, each on its own; whether a call belongs to it is seen later.
-#[derive(Default)]
-struct Outcomes {
-    results: Vec<Unmatched>,
-    /// By intent id, the first result, and how many there are.
-    first: HashMap<Box<str>, (usize, usize)>,
-}
+/// The keys that make it worth to parse a result.
+static TELLING: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| [r#""verdict""#, r#""reason_codes""#, r#""violations""#].map(Finder::new));
 
-impl Outcomes {
-    fn take(&mut self, record: &Record<'_>) -> Result<()> {
-        match self.first.get_mut(record.intent_id.as_ref()) {
-            Some((_, count)) => *count += 1,
-            None => {
-                self.first.insert(record.intent_id.as_ref().into(), (self.results.len(), 1));
-            }
-        }
-        self.results.push(outcome(record)?);
-        Ok(())
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let several = self.first.iter().filter(|(_, (_, count))| *count > 1).map(|(id, _)| id.as_ref());
-        let several: BTreeSet<&str> = several.collect();
-        let name = |id| if str::trim(id).is_empty() { "(empty)" } else { id };
-        several.iter().map(|id| format!("multiple result records for intent_id={} (kept first)", name(id))).collect()
-    }
-
-    /// Gives each entry the first result with its id; the results no entry asked for.
-    fn join(self, entries: &mut [Entry]) -> Vec<Unmatched> {
-        let Self { mut results, first } = self;
-        // The entry each first result went to; a later one with the same id copies it from there.
-        let mut owners: Vec<Option<usize>> = vec![None; results.len()];
-        let mut matched = 0;
-        for index in 0..entries.len() {
-            let (before, rest) = entries.split_at_mut(index);
-            let entry = &mut rest[0];
-            match first.get(&entry.intent_id).map(|&(at, _)| (at, owners[at])) {
-                None => {}
-                Some((_, Some(owner))) => entry.copy_answer(&before[owner]),
-                Some((at, None)) => {
-                    owners[at] = Some(index);
-                    matched += 1;
-                    entry.answer(&mut results[at]);
-                }
-            }
-        }
-        if matched == first.len() {
-            return Vec::new();
-        }
-        results.retain(|result| first.get(&result.intent_id).is_none_or(|&(at, _)| owners[at].is_none()));
-        results.sort_by(|a, b| (&a.intent_id, &a.result_digest).cmp(&(&b.intent_id, &b.result_digest)));
-        results
-    }
-}
-
-/// A result on its own; whether a call belongs to it is seen later.
-fn outcome(record: &Record<'_>) -> Result<Unmatched> {
+fn verdict(record: &Record<'_>) -> Result<Option<Verdict>> {
     let body = record.body.as_deref().unwrap_or_default();
-    let mut outcome = Unmatched {
-        intent_id: record.intent_id.as_ref().into(),
-        result_digest: record.digest.as_ref().into(),
-        status: record.label.as_ref().into(),
-        ..Unmatched::default()
-    };
     // Escapes cannot hide these keys: canonical text has none for letters.
-    let keys = [r#""verdict""#, r#""reason_codes""#, r#""violations""#];
-    if keys.iter().any(|key| memchr::memmem::find(body, key.as_bytes()).is_some()) {
-        let body = tree::parse(body)?;
-        outcome.verdict = body.get("verdict").and_then(Json::as_str).map(str::trim).unwrap_or_default().into();
-        outcome.reason_codes = texts(body.get("reason_codes"));
-        outcome.violations = texts(body.get("violations"));
+    if !TELLING.iter().any(|key| key.find(body).is_some()) {
+        return Ok(None);
     }
-    Ok(outcome)
+    let body = tree::parse(body)?;
+    Ok(Some(Verdict {
+        verdict: body.get("verdict").and_then(Json::as_str).map(str::trim).unwrap_or_default().to_owned(),
+        reason_codes: texts(body.get("reason_codes")),
+        violations: texts(body.get("violations")),
+    }))
 }
 
 /// The texts of a list, or the one text, trimmed, without blanks and doubles, sorted.
@@ -268,4 +312,44 @@ fn texts(value: Option<&Json>) -> Vec<String> {
     let texts: BTreeSet<&str> =
         items.iter().filter_map(Json::as_str).map(str::trim).filter(|text| !text.is_empty()).collect();
     texts.into_iter().map(str::to_owned).collect()
+}
+
+/// The first result of each call, the results that belong to none, and the warnings.
+fn join(calls: &Rows, results: &Rows) -> (Vec<Option<u32>>, Vec<u32>, Vec<String>) {
+    /// The first result of an id, how many there are, and whether a call has the id.
+    struct Group {
+        first: u32,
+        count: usize,
+        called: bool,
+    }
+    let mut groups: HashMap<&str, Group> = HashMap::with_capacity(results.rows.len());
+    for at in 0..results.rows.len() {
+        let group = groups.entry(results.id(at)).or_insert(Group { first: at as u32, count: 0, called: false });
+        group.count += 1;
+    }
+    let mut called = 0;
+    let answer = |at: usize| {
+        let group = groups.get_mut(calls.id(at))?;
+        called += usize::from(!group.called);
+        group.called = true;
+        Some(group.first)
+    };
+    let answers: Vec<Option<u32>> = (0..calls.rows.len()).map(answer).collect();
+    let mut unmatched = Vec::new();
+    if called < groups.len() {
+        let orphan = |at: &u32| groups.get(results.id(*at as usize)).is_some_and(|group| !group.called);
+        unmatched.extend((0..results.rows.len() as u32).filter(orphan));
+        let key = |at: &u32| {
+            let [id, _, digest, _] = results.texts(*at as usize);
+            (id, digest)
+        };
+        unmatched.sort_by(|a, b| key(a).cmp(&key(b)));
+    }
+    let several = groups.iter().filter(|(_, group)| group.count > 1).map(|(id, _)| *id);
+    let several: BTreeSet<&str> = several.collect();
+    let warning = |id: &&str| {
+        let name = if id.trim().is_empty() { "(empty)" } else { id };
+        format!("multiple result records for intent_id={name} (kept first)")
+    };
+    (answers, unmatched, several.iter().map(warning).collect())
 }

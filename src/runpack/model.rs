@@ -1,12 +1,14 @@
 //! What is on disk: the JSON entries of a runpack. Missing fields and `null` read as empty, unknown keys are dropped.
 
+use crate::kernel::archive::layout::MAX_ENTRIES;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
-use crate::kernel::error::Result;
 use crate::kernel::json::{canon, read};
 use crate::sign::envelope::Signature;
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 
 pub const MANIFEST: &str = "manifest.json";
 pub const RUN: &str = "run.json";
@@ -23,6 +25,13 @@ pub const REFS_SCHEMA: &str = "gait.runpack.refs";
 pub const INTENT_SCHEMA: &str = "gait.runpack.intent";
 pub const RESULT_SCHEMA: &str = "gait.runpack.result";
 
+/// Most signatures of one manifest.
+const MAX_SIGNATURES: usize = 64;
+/// Most timeline events of one run.
+const MAX_EVENTS: usize = 1 << 20;
+/// Most receipts of one run.
+const MAX_RECEIPTS: usize = 1 << 18;
+
 /// `null` reads as the default value.
 pub fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -32,14 +41,42 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A list whose `null` elements read as all-empty records.
-fn null_items<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+/// A list of at most `MOST` items whose `null` elements read as all-empty records: a few bytes of text may not
+/// become any amount of memory.
+fn items<'de, const MOST: usize, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    let items = Option::<Vec<Option<T>>>::deserialize(deserializer)?;
-    Ok(items.map(|items| items.into_iter().map(Option::unwrap_or_default).collect()))
+    struct Items<const MOST: usize, T>(std::marker::PhantomData<T>);
+    impl<'de, const MOST: usize, T: Deserialize<'de> + Default> Visitor<'de> for Items<MOST, T> {
+        type Value = Option<Vec<T>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MOST} items")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut items = Vec::new();
+            while let Some(item) = list.next_element::<Option<T>>()? {
+                if items.len() == MOST {
+                    return Err(Error::invalid_length(MOST + 1, &self));
+                }
+                items.push(item.unwrap_or_default());
+            }
+            Ok(Some(items))
+        }
+    }
+    deserializer.deserialize_any(Items::<MOST, T>(std::marker::PhantomData))
+}
+
+/// Signatures, where no list is an empty one.
+fn signatures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Signature>, D::Error> {
+    Ok(items::<MAX_SIGNATURES, D, Signature>(deserializer)?.unwrap_or_default())
 }
 
 /// `manifest.json`: what the pack holds and the digest that stands for all of it.
@@ -58,11 +95,11 @@ pub struct Manifest {
     pub run_id: String,
     #[serde(deserialize_with = "nullable")]
     pub capture_mode: String,
-    #[serde(deserialize_with = "null_items")]
+    #[serde(deserialize_with = "items::<MAX_ENTRIES, _, _>")]
     pub files: Option<Vec<FileDigest>>,
     #[serde(deserialize_with = "nullable")]
     pub manifest_digest: String,
-    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "signatures", skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
 }
 
@@ -83,12 +120,12 @@ impl Manifest {
     }
 
     /// The digest over the known fields, with `manifest_digest` empty and no signatures.
-    pub fn digest(&self) -> Result<Digest> {
+    pub fn digest(&self) -> crate::kernel::error::Result<Digest> {
         Ok(Digest::of(&canon::of(&self.bare())?))
     }
 
     /// As [`Manifest::digest`], in hex, with the time spelled as it stands in `bytes`: some producers hash that.
-    pub fn digest_as_spelled(&self, bytes: &[u8]) -> Result<String> {
+    pub fn digest_as_spelled(&self, bytes: &[u8]) -> crate::kernel::error::Result<String> {
         #[derive(Deserialize)]
         struct Spelled {
             created_at: Option<String>,
@@ -120,7 +157,7 @@ pub struct Run {
     pub run_id: String,
     #[serde(deserialize_with = "nullable")]
     pub env: Env,
-    #[serde(deserialize_with = "null_items")]
+    #[serde(deserialize_with = "items::<MAX_EVENTS, _, _>")]
     pub timeline: Option<Vec<TimelineEvent>>,
 }
 
@@ -162,7 +199,7 @@ pub struct Refs {
     pub producer_version: String,
     #[serde(deserialize_with = "nullable")]
     pub run_id: String,
-    #[serde(deserialize_with = "null_items")]
+    #[serde(deserialize_with = "items::<MAX_RECEIPTS, _, _>")]
     pub receipts: Option<Vec<Receipt>>,
 }
 
@@ -195,7 +232,7 @@ fn object_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
     match raw {
         Some(raw) if raw.get() == "null" || raw.get() == "{}" => Ok(None),
-        Some(raw) if !raw.get().starts_with('{') => Err(serde::de::Error::custom("expected an object")),
+        Some(raw) if !raw.get().starts_with('{') => Err(Error::custom("expected an object")),
         other => Ok(other),
     }
 }

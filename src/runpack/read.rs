@@ -24,10 +24,10 @@ impl Pack {
 
     /// Verifies a pack and keeps its records.
     pub fn read(source: Source, trust: &Trust) -> Result<Self> {
-        let mut archive = Archive::new(source, Limits::default())?;
+        let archive = Archive::new(source, Limits::default())?;
         let (mut intents, mut results) = (Vec::new(), Vec::new());
         let contents = verify::open(
-            &mut archive,
+            &archive,
             trust,
             &mut |_: usize, record: &Record<'_>| {
                 intents.push(record.clone().into_owned());

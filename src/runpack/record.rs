@@ -119,21 +119,33 @@ fn find_run<R: Read + Seek>(input: &mut R, names: &[&str]) -> Result<Run> {
     Ok(run)
 }
 
-/// Records calls, one JSON object `{"tool", "args", "status", "result"}` per line, as they come.
+/// Records calls, one JSON object `{"tool", "args", "status", "result"}` per line, as they come. The run starts with the
+/// first call that names its time (`ts`), else now.
 pub fn record_calls(lines: impl BufRead, dir: &Utf8Path, options: &Options<'_>) -> Result<Recorded> {
-    let now = options.clock.now();
-    let run_id = options.run_id.clone().unwrap_or_else(|| format!("run_{}", now.compact()));
-    let run = Run { run_id, created_at: now, ..Run::default() };
-    let mut session = Session::start(run, dir, options)?;
+    let mut session = None;
     for (index, line) in lines.split(b'\n').enumerate() {
         let place = || format!("line {}", index + 1);
         let line = line.map_err(|e| Error::invalid(format!("cannot read {}: {e}", place())))?;
         let line = line.trim_ascii();
-        if !line.is_empty() {
-            session.call(line).map_err(|e| e.at(place()))?;
+        if line.is_empty() {
+            continue;
         }
+        let (call, inexact) = read_call(line).map_err(|e| e.at(place()))?;
+        let session = match &mut session {
+            Some(session) => session,
+            None => session.insert(start_calls(call.ts, dir, options)?),
+        };
+        session.doubts.inexact += usize::from(inexact);
+        session.call(call).map_err(|e| e.at(place()))?;
     }
+    let session = session.ok_or_else(|| Error::invalid("there is no call to record"))?;
     session.seal(Refs::default(), None, options)
+}
+
+fn start_calls(first: Option<Timestamp>, dir: &Utf8Path, options: &Options<'_>) -> Result<Session> {
+    let created_at = first.unwrap_or_else(|| options.clock.now());
+    let run_id = options.run_id.clone().unwrap_or_else(|| format!("run_{}", created_at.compact()));
+    Session::start(Run { run_id, created_at, ..Run::default() }, dir, options)
 }
 
 /// A call as any program can write it.
@@ -146,6 +158,16 @@ struct Call {
     result: Option<Box<serde_json::value::RawValue>>,
     id: Option<String>,
     ts: Option<Timestamp>,
+}
+
+/// One line as a call, and whether it holds an integer that a double cannot keep: the call's bodies are canonical
+/// already, only the line still shows it.
+fn read_call(line: &[u8]) -> Result<(Call, bool)> {
+    if line.starts_with(b"[") {
+        return Err(Error::invalid("a call is an object with a `tool`, not a list"));
+    }
+    let call = read::typed(line)?;
+    Ok((call, scan::parse(line)?.inexact))
 }
 
 /// A recording in progress.
@@ -192,14 +214,8 @@ impl Session {
         }
     }
 
-    fn call(&mut self, line: &[u8]) -> Result<()> {
-        if line.starts_with(b"[") {
-            return Err(Error::invalid("a call is an object with a `tool`, not a list"));
-        }
-        let call: Call = read::typed(line)?;
+    fn call(&mut self, call: Call) -> Result<()> {
         self.calls += 1;
-        // The bodies are canonical by now; only the line still shows what a double could not keep.
-        self.doubts.inexact += usize::from(scan::parse(line)?.inexact);
         let id = call.id.unwrap_or_else(|| format!("call_{}", self.calls));
         let at = call.ts.unwrap_or(self.run.created_at);
         let intent = self.half(Lane::Intents, &id, &call.tool, at, call.args)?;

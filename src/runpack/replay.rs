@@ -154,9 +154,9 @@ pub fn replay(path: &Utf8Path, trust: &Trust, real: &RealTools) -> Result<Replay
 }
 
 fn open(path: &Utf8Path, trust: &Trust) -> Result<Replay> {
-    let mut archive = Archive::open(path.as_std_path(), Limits::default())?;
+    let archive = Archive::open(path.as_std_path(), Limits::default())?;
     let (mut intents, mut results) = (Vec::new(), Vec::new());
-    let contents = verify::open(&mut archive, trust, &mut keep(&mut intents), &mut keep(&mut results))?;
+    let contents = verify::open(&archive, trust, &mut keep(&mut intents), &mut keep(&mut results))?;
     verify::known(&contents)?;
     stub(&contents.run.run_id, &halves(&intents), &halves(&results))
 }

@@ -1,5 +1,6 @@
 //! One pass over an archive: every entry hashed once, every record parsed once, everything odd noted.
 
+use crate::kernel::archive::layout::Entry;
 use crate::kernel::archive::read::Archive;
 use crate::kernel::digest::{Digest, Hasher};
 use crate::kernel::error::{Error, Kind, Result};
@@ -10,10 +11,14 @@ use crate::runpack::model::{self, Manifest, Refs, Run};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Longest line of a lane, in bytes; the writer keeps to it too.
+/// Largest manifest: it names at most a directory's worth of entries, and everything in it is held in memory.
+const MANIFEST_LIMIT: u64 = 8 << 20;
+/// Longest line of a lane with its line break, in bytes; the writer keeps to it too.
 pub const LINE_LIMIT: usize = 10 << 20;
 /// Most record findings that are listed one by one.
 const LISTED: usize = 1000;
+/// As much of an id as is told, in characters.
+const LONGEST_ID: usize = 256;
 /// Lanes smaller than this together are not worth a second thread.
 const PARALLEL_FROM: u64 = 256 << 10;
 
@@ -89,10 +94,14 @@ pub struct Contents {
 }
 
 /// Reads the whole archive once. `Err`: no manifest to go by, or a problem of the machine; everything else is noted.
-pub fn scan(archive: &mut Archive, intents: &mut dyn Observe, results: &mut dyn Observe) -> Result<Contents> {
+pub fn scan(archive: &Archive, intents: &mut dyn Observe, results: &mut dyn Observe) -> Result<Contents> {
     let manifest_bytes = archive
-        .bytes(model::MANIFEST, DOCUMENT_LIMIT)?
+        .bytes(model::MANIFEST, MANIFEST_LIMIT)?
         .ok_or_else(|| Error::invalid("no runpack: the archive has no manifest.json"))?;
+    // A reader may repair broken text, but a signature has to be over what is there.
+    if std::str::from_utf8(&manifest_bytes).is_err() {
+        return Err(Error::invalid("manifest.json is not UTF-8 text"));
+    }
     let manifest: Manifest = read::typed(&manifest_bytes).map_err(|e| e.at(model::MANIFEST))?;
     if manifest.run_id.is_empty() {
         return Err(Error::invalid("no runpack: manifest.json names no run_id"));
@@ -131,21 +140,20 @@ fn note(error: Error, place: &str, faults: &mut Vec<String>) -> Result<()> {
 }
 
 fn read_lanes(
-    archive: &mut Archive,
+    archive: &Archive,
     intents: &mut dyn Observe,
     results: &mut dyn Observe,
     contents: &mut Contents,
 ) -> Result<Digests> {
-    let size = |lane: Lane| archive.entries().iter().find(|e| e.name == lane.entry()).map_or(0, |e| e.size);
+    let size = |lane: Lane| archive.entry(lane.entry()).map_or(0, |entry| entry.size);
     let together = size(Lane::Intents) + size(Lane::Results) < PARALLEL_FROM;
     let run_id = contents.manifest.run_id.clone();
     let (first, second) = if together {
         let first = read_lane(archive, Lane::Intents, &run_id, intents);
         (first, read_lane(archive, Lane::Results, &run_id, results))
     } else {
-        let mut other = archive.clone();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| read_lane(&mut other, Lane::Results, &run_id, results));
+            let second = scope.spawn(|| read_lane(archive, Lane::Results, &run_id, results));
             let first = read_lane(archive, Lane::Intents, &run_id, intents);
             let gone = || Err(Error::new(Kind::Internal, "a reader thread ended early"));
             (first, second.join().unwrap_or_else(|_| gone()))
@@ -169,8 +177,8 @@ fn read_lanes(
 type LaneOutcome = Option<(LaneScan, Option<Digest>, Option<Error>)>;
 
 /// Streams one lane; `None` when the archive does not have it. The digest is missing when the data is damaged.
-fn read_lane(archive: &mut Archive, lane: Lane, run_id: &str, observer: &mut dyn Observe) -> Result<LaneOutcome> {
-    if !archive.entries().iter().any(|entry| entry.name == lane.entry()) {
+fn read_lane(archive: &Archive, lane: Lane, run_id: &str, observer: &mut dyn Observe) -> Result<LaneOutcome> {
+    if archive.entry(lane.entry()).is_none() {
         return Ok(None);
     }
     let mut hasher = Hasher::default();
@@ -228,10 +236,7 @@ impl Lines {
             }
         }
         self.carry.extend_from_slice(rest);
-        if self.carry.len() > LINE_LIMIT {
-            return Err(Error::invalid(format!("longer than {LINE_LIMIT} bytes")));
-        }
-        Ok(())
+        if self.carry.len() >= LINE_LIMIT { Err(too_long()) } else { Ok(()) }
     }
 
     /// Gives what follows the last newline to `take`.
@@ -257,6 +262,10 @@ impl LaneReader<'_> {
     /// Whether the next line is wanted too.
     fn line(&mut self, line: &[u8]) -> bool {
         self.line += 1;
+        if line.len() >= LINE_LIMIT {
+            self.fault = Some(too_long().at(format!("line {}", self.line)));
+            return false;
+        }
         let line = line.trim_ascii();
         if line.is_empty() {
             return true;
@@ -264,6 +273,10 @@ impl LaneReader<'_> {
         let seen = Record::parse(self.lane, line).and_then(|record| {
             let holds = record.digest_holds();
             self.note(&record, holds);
+            // Every writer names one; and a few bytes each would become millions of records in memory.
+            if record.schema_id.is_empty() {
+                return Err(Error::invalid("the record names no schema"));
+            }
             self.observer.checked(self.scan.records, &record, holds)
         });
         self.scan.records += 1;
@@ -283,30 +296,27 @@ impl LaneReader<'_> {
             self.scan.digest_mismatches.push(RecordMismatch {
                 path: self.lane.entry().to_owned(),
                 record: self.scan.records + 1,
-                intent_id: record.intent_id.clone().into_owned(),
+                intent_id: record.intent_id.chars().take(LONGEST_ID).collect(),
             });
         }
     }
 }
 
-/// Reads `run.json` and `refs.json`, and hashes whatever else is declared.
-fn read_documents(archive: &mut Archive, digests: &mut Digests, contents: &mut Contents) -> Result<()> {
-    let names: Vec<String> = archive.entries().iter().map(|entry| entry.name.clone()).collect();
-    for name in names {
+fn too_long() -> Error {
+    Error::invalid(format!("longer than {LINE_LIMIT} bytes"))
+}
+
+/// Reads `run.json` and `refs.json`, and hashes whatever else is declared; what is not declared is not even inflated.
+fn read_documents(archive: &Archive, digests: &mut Digests, contents: &mut Contents) -> Result<()> {
+    let declared: BTreeSet<String> = contents.manifest.files().iter().map(|file| file.path.clone()).collect();
+    for entry in archive.entries() {
+        let name = entry.name.clone();
         if name == model::MANIFEST || name == model::INTENTS || name == model::RESULTS {
             continue;
         }
         if name != model::RUN && name != model::REFS {
-            let mut hasher = Hasher::default();
-            let streamed = archive.stream(&name, |chunk| {
-                hasher.update(chunk);
-                Ok(())
-            });
-            let digest = streamed.is_ok().then(|| hasher.finish());
+            let digest = if declared.contains(&name) { hash(archive, entry, &mut contents.faults)? } else { None };
             digests.insert(name, digest);
-            if let Err(damage) = streamed {
-                note(damage, "", &mut contents.faults)?;
-            }
             continue;
         }
         let bytes = match archive.bytes(&name, DOCUMENT_LIMIT) {
@@ -328,6 +338,19 @@ fn read_documents(archive: &mut Archive, digests: &mut Digests, contents: &mut C
         }
     }
     Ok(())
+}
+
+/// The digest of an entry nobody reads; none when its data is damaged.
+fn hash(archive: &Archive, entry: &Entry, faults: &mut Vec<String>) -> Result<Option<Digest>> {
+    let mut hasher = Hasher::default();
+    let streamed = archive.stream_entry(entry, |chunk| {
+        hasher.update(chunk);
+        Ok(())
+    });
+    match streamed {
+        Ok(()) => Ok(Some(hasher.finish())),
+        Err(damage) => note(damage, "", faults).map(|()| None),
+    }
 }
 
 /// Compares what is declared with what is there, both ways.

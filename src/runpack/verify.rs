@@ -124,12 +124,12 @@ impl<T> std::ops::Deref for Verified<T> {
 /// Verifies the pack at `path`. `Err`: it is no runpack at all, or cannot be read; a pack that does not hold is a
 /// report with `ok: false`.
 pub fn verify(path: &Path, demands: &Demands) -> Result<Report> {
-    let mut archive = match Archive::open(path, demands.limits) {
+    let archive = match Archive::open(path, demands.limits) {
         Ok(archive) => archive,
         Err(error) if error.reason() == Some("archive_ambiguous") => return Ok(ambiguous(&error)),
         Err(error) => return Err(error),
     };
-    let contents = scan::scan(&mut archive, &mut (), &mut ())?;
+    let contents = scan::scan(&archive, &mut (), &mut ())?;
     judge(&contents, demands)
 }
 
@@ -138,7 +138,7 @@ pub fn verify(path: &Path, demands: &Demands) -> Result<Report> {
 /// Errors: `InvalidInput` when it is no runpack, `VerificationFailed` when it does not hold. Schema ids this
 /// program does not know are left to the caller ([`Contents::schema_faults`]).
 pub fn open(
-    archive: &mut Archive,
+    archive: &Archive,
     trust: &Trust,
     intents: &mut dyn Observe,
     results: &mut dyn Observe,

@@ -60,12 +60,16 @@ impl std::fmt::Debug for PrivateKey {
 }
 
 impl PublicKey {
-    /// Reads a key's text: padded standard base64 of the 32 bytes.
+    /// Reads a key's text: padded standard base64 of the 32 bytes. A point of small order is refused: signatures
+    /// that hold under it need no private key.
     pub fn from_text(text: &str) -> Result<Self> {
         let bytes = decode(text, 32, "public")?;
         let array: [u8; 32] = bytes.try_into().unwrap_or_default();
-        let key = VerifyingKey::from_bytes(&array);
-        key.map(Self).map_err(|_| Error::invalid("the public key is not a point on the curve"))
+        match VerifyingKey::from_bytes(&array) {
+            Ok(key) if key.is_weak() => Err(Error::invalid("the public key is one that anybody can sign for")),
+            Ok(key) => Ok(Self(key)),
+            Err(_) => Err(Error::invalid("the public key is not a point on the curve")),
+        }
     }
 
     /// The key's text, as [`PublicKey::from_text`] reads it.

@@ -120,7 +120,8 @@ fn a_candidate_that_is_not_there_or_no_pack_fails_its_fixture() {
 #[test]
 fn an_empty_candidate_is_no_pass() {
     let gait = one();
-    gait.fed(&["run", "record", "--calls", "-", "--run-id", "empty"], b"").code(0);
+    gait.file("empty.json", r#"{"run":{"run_id":"empty"},"intents":[],"results":[]}"#);
+    gait.run("run record empty.json").code(0);
     gait.run("regress run --candidate empty").code(5).says(&["the candidate holds no call at all"]);
     let metadata = gait.text("fixtures/a/fixture.json");
     let allow = r#"{"diff_allow_changed_files":["intents.jsonl","results.jsonl"],"#;

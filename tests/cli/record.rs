@@ -49,6 +49,15 @@ fn calls_from_a_file_are_the_same() {
 }
 
 #[test]
+fn no_call_is_no_recording() {
+    let gait = Gait::new();
+    for lines in ["", "\n \r\n"] {
+        feed(&gait, "", lines).code(6).says(&["there is no call to record"]);
+    }
+    assert_eq!(gait.tree().len(), 0);
+}
+
+#[test]
 fn a_bad_line_is_named_and_nothing_is_written() {
     let gait = Gait::new();
     let bad = [

@@ -1,6 +1,6 @@
 //! Differences of packs.
 
-use crate::kit::{Folder, intent, nobody, result, run, tamper, two_calls};
+use crate::kit::{Folder, intent, nobody, remake, result, run, tamper, two_calls};
 use gait::kernel::error::Kind;
 use gait::runpack::calls::{Change, changed_calls};
 use gait::runpack::compare::{Privacy, Summary, compare_packs};
@@ -60,6 +60,32 @@ fn drift_in_arguments_is_seen_with_full_privacy_only() {
     right["intents"][1]["args_digest"] = json!("d".repeat(64));
     let found = compare(&left, &right, Privacy::Metadata);
     assert!(found.changed() && found.calls.is_empty() && found.calls_total == 1);
+}
+
+#[test]
+fn a_body_counts_whatever_its_digest_field_says() {
+    let with = |args: Value, digest: &str| json!({"run": run("run_x"), "intents": [{"intent_id": "a", "tool_name": "t", "args": args, "args_digest": digest}]});
+    let body = json!({"v": 1});
+    let right_digest = crate::kit::digest(&body);
+    for digest in ["", &"0".repeat(64), &right_digest, &right_digest.to_uppercase()] {
+        let left = with(body.clone(), digest);
+        for other in [json!({"v": 2}), json!({})] {
+            let found = compare(&left, &with(other.clone(), digest), Privacy::Full);
+            assert_eq!(found.calls_total, 1, "{digest:?} {other}");
+            assert!(!compare(&left, &with(other, digest), Privacy::Metadata).changed());
+        }
+        assert!(!compare(&left, &left, Privacy::Full).changed());
+    }
+}
+
+#[test]
+fn a_schema_that_is_not_known_is_not_compared() {
+    let folder = Folder::new();
+    let (left, right) = (folder.record(&two_calls("run_l")), folder.record(&two_calls("run_r")));
+    remake(&right, "refs.json", |text| text.replace("gait.runpack.refs", "gait.runpack.other"));
+    let error = diff(&left, &right, Privacy::Full, &nobody()).unwrap_err();
+    assert_eq!(error.kind(), Kind::VerificationFailed);
+    assert!(error.to_string().starts_with(right.as_str()), "{error}");
 }
 
 #[test]

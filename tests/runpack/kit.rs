@@ -76,7 +76,7 @@ pub fn two_calls(id: &str) -> Value {
 
 /// Rewrites one entry of a pack and leaves the rest, manifest included, as it is.
 pub fn tamper(path: &Utf8Path, entry: &str, change: impl Fn(&str) -> String) {
-    let mut archive = Archive::open(path.as_std_path(), Limits::default()).unwrap();
+    let archive = Archive::open(path.as_std_path(), Limits::default()).unwrap();
     let names: Vec<String> = archive.entries().iter().map(|entry| entry.name.clone()).collect();
     let mut zip = Writer::new(Cursor::new(Vec::new()));
     for name in names {
@@ -91,7 +91,7 @@ pub fn tamper(path: &Utf8Path, entry: &str, change: impl Fn(&str) -> String) {
 
 /// Rewrites one declared entry and everything that vouches for it, as its producer could have.
 pub fn remake(path: &Utf8Path, entry: &str, change: impl Fn(&str) -> String) {
-    let mut archive = Archive::open(path.as_std_path(), Limits::default()).unwrap();
+    let archive = Archive::open(path.as_std_path(), Limits::default()).unwrap();
     let old = archive.bytes(entry, 1 << 20).unwrap().unwrap();
     let new = change(std::str::from_utf8(&old).unwrap());
     let (before, after) = (Digest::of(&old).to_string(), Digest::of(new.as_bytes()).to_string());

@@ -142,13 +142,11 @@ fn unknown_fields_go_empty_ones_are_filled_and_signatures_reported() {
     assert_eq!(digest(input.as_str()), digest(&migrated.output));
 
     let input = folder.record(&two_calls("run_loose"));
-    remake(&input, "intents.jsonl", |text| {
-        text.replace(r#""schema_id":"gait.runpack.intent","#, r#""schema_id":"","zz":1,"#)
-    });
+    remake(&input, "intents.jsonl", |text| text.replace(r#""run_id":"run_loose","#, r#""run_id":"","zz":1,"#));
     let migrated = migrate(&input, None, None).unwrap();
     let pack = Pack::open(Utf8Path::new(&migrated.output).as_std_path(), &nobody()).unwrap();
     assert_eq!(pack.contents.schema_faults, Vec::<String>::new());
-    assert_eq!(pack.intents[0].schema_id, "gait.runpack.intent");
+    assert_eq!(pack.intents[0].run_id, "run_loose");
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl BootstrapCmd {
     /// Makes the fixture and runs the suite. The new fixture has to be among those that were run.
     pub fn run(mut self, json: bool) -> Result<Answer> {
         self.suite.cleared()?;
-        let made = self.fixture.init()?;
+        let made = self.fixture.init(None)?;
         for candidate in self.suite.candidates.iter_mut().filter(|candidate| !candidate.contains('=')) {
             *candidate = format!("{}={candidate}", made.fixture_name);
         }

@@ -4,7 +4,9 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::kernel::error::{Error, Result};
 use crate::regress::init::{self, Initialised, Request};
+use crate::runpack::locate;
 use crate::runpack::verify::Trust;
+use camino::Utf8PathBuf;
 use clap::Args;
 
 /// Make a runpack a regression fixture, listed in gait.yaml
@@ -12,6 +14,9 @@ use clap::Args;
 pub struct InitCmd {
     #[command(flatten)]
     fixture: FixtureArgs,
+    /// A run of today's agent that the fixture is to be compared with
+    #[arg(long, value_name = "RUN_ID|PATH")]
+    candidate: Option<String>,
 }
 
 /// What becomes a fixture.
@@ -39,13 +44,14 @@ pub struct FixtureArgs {
 
 impl FixtureArgs {
     /// Plans and writes the fixture.
-    pub fn init(&self) -> Result<Initialised> {
+    pub fn init(&self, candidate: Option<String>) -> Result<Initialised> {
         if let Some(exit) = self.expect_exit.filter(|exit| !matches!(exit, 0 | 2)) {
             return Err(Error::invalid(format!("--expect-exit {exit} can never be met: use 0 or 2")));
         }
         let request = Request {
             from: self.from.clone(),
             name: self.name.clone(),
+            candidate,
             checkpoint: self.checkpoint.clone(),
             expect_exit: self.expect_exit,
             allow_changed: self.allow_changed.clone(),
@@ -58,7 +64,8 @@ impl FixtureArgs {
 impl InitCmd {
     /// Makes the fixture.
     pub fn run(self) -> Result<Answer> {
-        let made = self.fixture.init()?;
+        let candidate = self.candidate.as_deref().map(locate::resolve).transpose()?;
+        let made = self.fixture.init(candidate.map(Utf8PathBuf::into_string))?;
         let text = format!(
             "regress init ok: fixture={} run_id={}\nconfig: {}\nrunpack: {}\nnext: {}",
             made.fixture_name, made.run_id, made.config_path, made.runpack_path, made.next_commands[0]

@@ -7,6 +7,7 @@ use crate::cli::run::receipt::ReceiptCmd;
 use crate::cli::run::record::RecordCmd;
 use crate::cli::run::reduce::ReduceCmd;
 use crate::cli::run::replay::ReplayCmd;
+use crate::cli::session::SessionCmd;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
 use clap::{Args, Subcommand};
@@ -26,18 +27,20 @@ enum Verb {
     Replay(ReplayCmd),
     Diff(DiffCmd),
     Reduce(ReduceCmd),
+    Session(SessionCmd),
 }
 
 impl RunCmd {
     /// Runs the verb.
-    pub fn run(self, clock: Clock) -> Result<Answer> {
+    pub fn run(self, clock: Clock, json: bool) -> Result<Answer> {
         match self.verb {
             Verb::Record(cmd) => cmd.run(clock),
-            Verb::Inspect(cmd) => cmd.run(),
+            Verb::Inspect(cmd) => cmd.run(json),
             Verb::Receipt(cmd) => cmd.run(),
             Verb::Replay(cmd) => cmd.run(),
             Verb::Diff(cmd) => cmd.run(),
             Verb::Reduce(cmd) => cmd.run(),
+            Verb::Session(cmd) => cmd.run(clock),
         }
     }
 }

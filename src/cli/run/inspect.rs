@@ -21,12 +21,13 @@ pub struct InspectCmd {
 
 impl InspectCmd {
     /// Reads the pack; a file that is none is tried as a session chain.
-    pub fn run(self) -> Result<Answer> {
+    pub fn run(self, json: bool) -> Result<Answer> {
         let path = locate::resolve(self.from.value())?;
-        match inspect::inspect(&path, &Trust::ambient()?) {
+        match inspect::inspect(&path, &Trust::ambient()?, !json) {
             Ok(timeline) => {
                 let notes = unsigned(&timeline).map(str::to_owned);
-                Ok(Answer::presorted(&timeline, Exit::Ok)?.text(timeline_text(&timeline)).notes(notes))
+                let text = if json { String::new() } else { timeline_text(&timeline) };
+                Ok(Answer::presorted(&timeline, Exit::Ok)?.text(text).notes(notes))
             }
             Err(error) => match chain::inspect(&path) {
                 Ok(view) => Ok(Answer::new(&view, Exit::Ok)?.text(chain_text(&view))),
@@ -46,16 +47,21 @@ fn unsigned(timeline: &Timeline) -> Option<&'static str> {
 fn timeline_text(timeline: &Timeline) -> String {
     let mut out = format!(
         "run inspect: run_id={} intents={} results={} capture_mode={}\npath: {}\n",
-        timeline.run_id, timeline.intents_total, timeline.results_total, timeline.capture_mode, timeline.path
+        timeline.run_id,
+        timeline.intents_total(),
+        timeline.results_total(),
+        timeline.capture_mode,
+        timeline.path
     );
-    for entry in &timeline.entries {
-        entry_text(entry, timeline, &mut out);
+    for entry in timeline.entries() {
+        entry_text(&entry, timeline, &mut out);
     }
-    if !timeline.unmatched_results.is_empty() {
-        let _ = writeln!(out, "unmatched_results={}", timeline.unmatched_results.len());
-        for result in &timeline.unmatched_results {
-            let status = if result.status.is_empty() { "unknown" } else { &result.status };
-            let _ = writeln!(out, "   intent={} status={}", visible(&result.intent_id), visible(status));
+    let unmatched = timeline.unmatched_results();
+    if unmatched.len() > 0 {
+        let _ = writeln!(out, "unmatched_results={}", unmatched.len());
+        for result in unmatched {
+            let status = if result.status.is_empty() { "unknown" } else { result.status };
+            let _ = writeln!(out, "   intent={} status={}", visible(result.intent_id), visible(status));
         }
     }
     if !timeline.warnings.is_empty() {
@@ -64,13 +70,12 @@ fn timeline_text(timeline: &Timeline) -> String {
     out
 }
 
-fn entry_text(entry: &Entry, timeline: &Timeline, out: &mut String) {
-    let (number, id, tool) = (entry.index, visible(&entry.intent_id), visible(&entry.tool_name));
-    let status = if entry.status.is_empty() { "missing_result".to_owned() } else { visible(&entry.status) };
-    let verdict =
-        if entry.verdict.is_empty() { String::new() } else { format!(" verdict={}", visible(&entry.verdict)) };
+fn entry_text(entry: &Entry<'_>, timeline: &Timeline, out: &mut String) {
+    let (number, id, tool) = (entry.index, visible(entry.intent_id), visible(entry.tool_name));
+    let status = if entry.status.is_empty() { "missing_result".to_owned() } else { visible(entry.status) };
+    let verdict = if entry.verdict.is_empty() { String::new() } else { format!(" verdict={}", visible(entry.verdict)) };
     let _ = writeln!(out, "{number}. intent={id} tool={tool} status={status}{verdict}");
-    for (name, items) in [("reason_codes", &entry.reason_codes), ("violations", &entry.violations)] {
+    for (name, items) in [("reason_codes", entry.reason_codes), ("violations", entry.violations)] {
         if !items.is_empty() {
             let _ = writeln!(out, "   {name}={}", visible(&items.join(",")));
         }
@@ -78,7 +83,7 @@ fn entry_text(entry: &Entry, timeline: &Timeline, out: &mut String) {
     let offset = entry.offset(&timeline.started_at).filter(|offset| !offset.is_zero());
     let offset = offset.map(|offset| format!("+{:.3}s ", offset.as_secs_f64())).unwrap_or_default();
     if !offset.is_empty() || !entry.preview.is_empty() {
-        let _ = writeln!(out, "   \u{1b}[2m{offset}{}\u{1b}[0m", visible(&entry.preview));
+        let _ = writeln!(out, "   \u{1b}[2m{offset}{}\u{1b}[0m", visible(entry.preview));
     }
 }
 

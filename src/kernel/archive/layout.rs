@@ -9,6 +9,12 @@ pub const MAX_ENTRIES: usize = 4096;
 const END_LEN: usize = 22;
 const MAX_COMMENT: usize = 65_535;
 const MAX_DIRECTORY: u32 = 4 << 20;
+/// Most faults that are told one by one.
+const LISTED: usize = 20;
+/// Flags that do not change what an entry is: how hard it was compressed, a descriptor behind it, a UTF-8 name.
+const FLAGS: u16 = 0x080e;
+const DESCRIBED: u16 = 1 << 3;
+const UTF8: u16 = 1 << 11;
 
 /// One entry as both headers agree it is.
 #[derive(Debug, Clone)]
@@ -16,6 +22,12 @@ pub struct Entry {
     pub name: String,
     pub compressed: u64,
     pub size: u64,
+    /// CRC-32 of the content.
+    pub crc: u32,
+    /// Whether the data is deflated; otherwise it stands as it is.
+    pub deflated: bool,
+    /// Where the data starts in the archive.
+    pub data_at: u64,
 }
 
 /// What the survey found: the entries in directory order, and everything that makes the archive ambiguous.
@@ -45,14 +57,21 @@ pub fn survey(source: &Source) -> Result<Layout> {
     let records = read_directory(&directory, end.count)?;
     let mut ranges = Vec::with_capacity(records.len());
     for record in &records {
-        let place = local_range(source, record, front, &mut layout.faults)?;
-        ranges.push(place);
+        let place = local_place(source, record, front, &mut layout.faults)?;
         check_record(record, &mut layout.faults);
+        ranges.push((place.start, place.end));
+        layout.entries.push(Entry {
+            name: record.name.clone(),
+            compressed: record.compressed.into(),
+            size: record.size.into(),
+            crc: record.crc,
+            deflated: record.method == 8,
+            data_at: place.data,
+        });
     }
     check_names(&records, &mut layout.faults);
     check_tiling(ranges, front, directory_at, &mut layout.faults);
-    let entry = |r: Record| Entry { name: r.name, compressed: r.compressed.into(), size: r.size.into() };
-    layout.entries = records.into_iter().map(entry).collect();
+    layout.faults.truncate(LISTED);
     Ok(layout)
 }
 
@@ -99,6 +118,10 @@ fn find_end(source: &Source) -> Result<End> {
         if directory_len > MAX_DIRECTORY || usize::from(count) > MAX_ENTRIES {
             return Err(Error::invalid(format!("the archive has more than {MAX_ENTRIES} entries")));
         }
+        let locator = (from + at as u64).checked_sub(20).and_then(|at| source.slice(at, 4));
+        if locator.is_some_and(|signature| signature == b"PK\x06\x07") {
+            return Err(Error::invalid("zip64 archives are not supported"));
+        }
         let trailing = (record.len() - END_LEN - usize::from(comment)) as u64;
         return Ok(End { at: from + at as u64, trailing, comment, count, directory_len, directory_at });
     }
@@ -110,13 +133,25 @@ struct Record {
     raw_name: Vec<u8>,
     flags: u16,
     method: u16,
+    /// Date and time, which nothing depends on.
+    time: u32,
     crc: u32,
     compressed: u32,
     size: u32,
+    extra: Vec<u8>,
     comment: u16,
-    made_by: u16,
+    disk: u16,
     attributes: u32,
     local_at: u32,
+}
+
+impl Record {
+    /// The name for a message: quoted, escaped, not longer than a line.
+    fn shown(&self) -> String {
+        const LONGEST: usize = 60;
+        let short: String = self.name.chars().take(LONGEST).collect();
+        if short.len() < self.name.len() { format!("{short:?}...") } else { format!("{short:?}") }
+    }
 }
 
 fn read_directory(directory: &[u8], count: u16) -> Result<Vec<Record>> {
@@ -126,21 +161,25 @@ fn read_directory(directory: &[u8], count: u16) -> Result<Vec<Record>> {
         let head = directory.get(at..at + 46).filter(|h| h.starts_with(b"PK\x01\x02")).ok_or_else(not_a_zip)?;
         let (name_len, extra, comment) =
             (usize::from(u16_at(head, 28)), usize::from(u16_at(head, 30)), u16_at(head, 32));
-        let raw_name = directory.get(at + 46..at + 46 + name_len).ok_or_else(not_a_zip)?.to_vec();
+        let names = at + 46;
+        let extras = names + name_len;
+        let raw_name = directory.get(names..extras).ok_or_else(not_a_zip)?.to_vec();
         records.push(Record {
             name: String::from_utf8_lossy(&raw_name).into_owned(),
             raw_name,
             flags: u16_at(head, 8),
             method: u16_at(head, 10),
+            time: u32_at(head, 12),
             crc: u32_at(head, 16),
             compressed: u32_at(head, 20),
             size: u32_at(head, 24),
+            extra: directory.get(extras..extras + extra).ok_or_else(not_a_zip)?.to_vec(),
             comment,
-            made_by: u16_at(head, 4) >> 8,
+            disk: u16_at(head, 34),
             attributes: u32_at(head, 38),
             local_at: u32_at(head, 42),
         });
-        at += 46 + name_len + extra + usize::from(comment);
+        at = extras + extra + usize::from(comment);
     }
     if at != directory.len() || records.len() != usize::from(count) {
         return Err(not_a_zip());
@@ -148,29 +187,70 @@ fn read_directory(directory: &[u8], count: u16) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// Compares the local header with the directory's and returns the bytes the entry covers, descriptor included.
-fn local_range(source: &Source, record: &Record, front: u64, faults: &mut Vec<String>) -> Result<(u64, u64)> {
-    let at = front + u64::from(record.local_at);
-    let head = source.slice(at, 30).filter(|h| h.starts_with(b"PK\x03\x04")).ok_or_else(not_a_zip)?;
-    let (name_len, extra) = (usize::from(u16_at(&head, 26)), u64::from(u16_at(&head, 28)));
-    let name = source.slice(at + 30, name_len).ok_or_else(not_a_zip)?;
-    let described = record.flags & 8 != 0;
+/// Where an entry stands: its local header, its data, and the end of both, descriptor included.
+struct Place {
+    start: u64,
+    data: u64,
+    end: u64,
+}
+
+/// Compares the local header with the directory's and finds the bytes the entry covers.
+fn local_place(source: &Source, record: &Record, front: u64, faults: &mut Vec<String>) -> Result<Place> {
+    let start = front + u64::from(record.local_at);
+    let head = source.slice(start, 30).filter(|h| h.starts_with(b"PK\x03\x04")).ok_or_else(not_a_zip)?;
+    let (name_len, extra_len) = (usize::from(u16_at(&head, 26)), usize::from(u16_at(&head, 28)));
+    let name = source.slice(start + 30, name_len).ok_or_else(not_a_zip)?;
+    let extra = source.slice(start + 30 + name_len as u64, extra_len).ok_or_else(not_a_zip)?;
+    let described = record.flags & DESCRIBED != 0;
     let same = |value: u32, want: u32| value == want || (described && value == 0);
     if name != record.raw_name
         || u16_at(&head, 6) != record.flags
         || u16_at(&head, 8) != record.method
+        || u32_at(&head, 10) != record.time
         || !same(u32_at(&head, 14), record.crc)
         || !same(u32_at(&head, 18), record.compressed)
         || !same(u32_at(&head, 22), record.size)
     {
-        faults.push(format!("local header of {:?} unlike the directory's", record.name));
+        faults.push(format!("local header of {} unlike the directory's", record.shown()));
     }
-    let data = at + 30 + name_len as u64 + extra;
+    if let Some(what) = bad_extra(&record.extra).or_else(|| bad_extra(&extra)) {
+        faults.push(format!("{} has {what}", record.shown()));
+    }
+    let data = start + 30 + (name_len + extra_len) as u64;
     let end = data + u64::from(record.compressed);
     if end > source.len() {
         return Err(not_a_zip());
     }
-    Ok((at, if described { end + descriptor_len(source, end, record, faults) } else { end }))
+    let end = if described { end + descriptor_len(source, end, record, faults) } else { end };
+    Ok(Place { start, data, end })
+}
+
+/// What is wrong with a block of extra fields. Times and owners may stand there; anything else changes what the
+/// entry is (another name, other sizes, encryption) for some readers, or hides bytes from all of them.
+fn bad_extra(mut extra: &[u8]) -> Option<&'static str> {
+    let mut seen = Vec::new();
+    while !extra.is_empty() {
+        let (id, length) = (u16_at(extra, 0), usize::from(u16_at(extra, 2)));
+        if extra.len() < 4 + length || seen.contains(&id) {
+            return Some("a damaged extra field");
+        }
+        let longest = match id {
+            0x5455 => 13,
+            0x000a => 32,
+            0x5855 => 12,
+            0x7855 => 4,
+            0x7875 => 24,
+            0x0001 => return Some("zip64 sizes"),
+            0x6375 | 0x7075 => return Some("a second name or comment"),
+            _ => return Some("an extra field that is neither times nor owner"),
+        };
+        if length > longest {
+            return Some("a damaged extra field");
+        }
+        seen.push(id);
+        extra = &extra[4 + length..];
+    }
+    None
 }
 
 /// Length of the data descriptor at `at`, which must repeat the directory's checksum and sizes.
@@ -181,7 +261,7 @@ fn descriptor_len(source: &Source, at: u64, record: &Record, faults: &mut Vec<St
         return 16;
     }
     if !source.slice(at, 12).is_some_and(|b| holds(&b)) {
-        faults.push(format!("data descriptor of {:?} unlike the directory", record.name));
+        faults.push(format!("data descriptor of {} unlike the directory", record.shown()));
     }
     12
 }
@@ -189,25 +269,34 @@ fn descriptor_len(source: &Source, at: u64, record: &Record, faults: &mut Vec<St
 fn check_record(record: &Record, faults: &mut Vec<String>) {
     const KIND: u32 = 0o170_000;
     const REGULAR: u32 = 0o100_000;
-    let name = &record.name;
+    const DOS_DIRECTORY: u32 = 0x10;
+    let mut fault = |what: &str| faults.push(format!("{} {what}", record.shown()));
     if record.flags & 0x2041 != 0 {
-        faults.push(format!("{name:?} is encrypted"));
+        fault("is encrypted");
+    } else if record.flags & !FLAGS != 0 {
+        fault("has flags of another kind of archive");
     }
     if !matches!(record.method, 0 | 8) {
-        faults.push(format!("{name:?} uses compression method {}", record.method));
+        fault("uses a compression method other than stored and deflate");
     }
     if record.method == 0 && record.compressed != record.size {
-        faults.push(format!("{name:?} is stored with two different sizes"));
+        fault("is stored with two different sizes");
+    }
+    if record.size == u32::MAX || record.compressed == u32::MAX || record.local_at == u32::MAX {
+        fault("has zip64 sizes");
+    }
+    if record.disk != 0 {
+        fault("is on another disk");
     }
     if record.comment != 0 {
-        faults.push(format!("{name:?} has a comment"));
+        fault("has a comment");
     }
     let unix_kind = (record.attributes >> 16) & KIND;
-    if record.made_by == 3 && unix_kind != 0 && unix_kind != REGULAR {
-        faults.push(format!("{name:?} is a link or special file"));
+    if (unix_kind != 0 && unix_kind != REGULAR) || record.attributes & DOS_DIRECTORY != 0 {
+        fault("is a link, directory or special file");
     }
     if let Some(why) = bad_name(record) {
-        faults.push(format!("entry name {name:?} {why}"));
+        fault(&format!("is a name that {why}"));
     }
 }
 
@@ -216,23 +305,29 @@ fn bad_name(record: &Record) -> Option<&'static str> {
     if std::str::from_utf8(&record.raw_name).is_err() {
         return Some("is not UTF-8");
     }
+    if !name.is_ascii() && record.flags & UTF8 == 0 {
+        return Some("is not marked as UTF-8");
+    }
     if name.is_empty() || name.ends_with('/') {
-        return Some("is a directory");
+        return Some("is a directory's");
     }
     if name.starts_with('/') || name.as_bytes().get(1) == Some(&b':') {
         return Some("is absolute");
     }
-    if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
+    if name.contains('\\') || name.chars().any(char::is_control) {
         return Some("holds a forbidden character");
     }
-    name.split('/').any(|part| matches!(part, "" | "." | "..")).then_some("has a `.`, `..` or empty part")
+    // Also `.` and `..`; some systems drop a final dot or space, and then the name is another's.
+    let odd = |part: &str| part.is_empty() || part.ends_with(['.', ' ']);
+    name.split('/').any(odd).then_some("has an empty part or one that ends in a dot or space")
 }
 
+/// Two names are one where some system would take them for one: whatever the case of their letters.
 fn check_names(records: &[Record], faults: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
     for record in records {
-        if !seen.insert(record.name.to_lowercase()) {
-            faults.push(format!("{:?} stands in the archive twice (case aside)", record.name));
+        if !seen.insert(record.name.to_uppercase().to_lowercase()) {
+            faults.push(format!("{} stands in the archive twice (case aside)", record.shown()));
         }
     }
 }

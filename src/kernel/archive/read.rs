@@ -3,7 +3,8 @@
 use crate::kernel::archive::layout::{self, Entry};
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Result};
-use std::io::Read;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use std::io::{self, BufRead, BufReader, Read, Take};
 use std::path::Path;
 
 /// What a reader of archives accepts. All sizes in bytes, uncompressed.
@@ -13,7 +14,7 @@ pub struct Limits {
     pub entry: u64,
     /// All entries together: 4 GiB.
     pub total: u64,
-    /// An entry above 64 MiB may not be compressed better than this: 1,000 to 1.
+    /// Above 64 MiB neither an entry nor all of them may be compressed better than this: 1,000 to 1.
     pub ratio: u64,
 }
 
@@ -28,7 +29,6 @@ const RATIO_FROM: u64 = 64 << 20;
 /// A surveyed archive: unambiguous, within limits, its entries not yet read.
 #[derive(Debug, Clone)]
 pub struct Archive {
-    zip: zip::ZipArchive<Source>,
     source: Source,
     entries: Vec<Entry>,
 }
@@ -47,20 +47,20 @@ impl Archive {
             let message = format!("the archive cannot be trusted: {}", layout.faults.join("; "));
             return Err(Error::verification(message).code("archive_ambiguous"));
         }
-        let mut total = 0u64;
+        let (mut total, mut packed) = (0u64, 0u64);
         for entry in &layout.entries {
-            total += entry.size;
-            let packed_tight = entry.size > RATIO_FROM && entry.size / limits.ratio > entry.compressed;
-            if entry.size > limits.entry || total > limits.total || packed_tight {
+            total = total.saturating_add(entry.size);
+            packed = packed.saturating_add(entry.compressed);
+            let tight = |size: u64, from: u64| size > RATIO_FROM && size / limits.ratio.max(1) > from;
+            let bomb = tight(entry.size, entry.compressed) || tight(total, packed);
+            if entry.size > limits.entry || total > limits.total || bomb {
                 return Err(Error::invalid(format!(
                     "entry {:?} of {} bytes (from {} compressed) is beyond the limits",
                     entry.name, entry.size, entry.compressed
                 )));
             }
         }
-        let zip = zip::ZipArchive::new(source.clone())
-            .map_err(|e| Error::invalid(format!("not a readable zip archive: {e}")))?;
-        Ok(Self { zip, source, entries: layout.entries })
+        Ok(Self { source, entries: layout.entries })
     }
 
     /// The entries in directory order.
@@ -73,9 +73,14 @@ impl Archive {
         &self.source
     }
 
+    /// The entry `name`.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
     /// Reads entry `name` of at most `limit` bytes whole; `None` if there is no such entry.
-    pub fn bytes(&mut self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-        let Some(size) = self.entries.iter().find(|e| e.name == name).map(|e| e.size) else { return Ok(None) };
+    pub fn bytes(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        let Some(size) = self.entry(name).map(|entry| entry.size) else { return Ok(None) };
         if size > limit {
             return Err(Error::invalid(format!("entry {name:?} is larger than {limit} bytes")));
         }
@@ -87,25 +92,38 @@ impl Archive {
         Ok(Some(bytes))
     }
 
-    /// Streams entry `name` chunk by chunk. Errors: damaged data, or a size that does not hold.
-    pub fn stream(&mut self, name: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// Streams entry `name` chunk by chunk. Errors: as [`Archive::stream_entry`], or there is no such entry.
+    pub fn stream(&self, name: &str, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let missing = || Error::verification(format!("the archive has no entry {name:?}"));
+        self.stream_entry(self.entry(name).ok_or_else(missing)?, take)
+    }
+
+    /// Streams an entry of this archive chunk by chunk. Errors: damaged data, sizes or a checksum that do not hold.
+    pub fn stream_entry(&self, entry: &Entry, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let damaged = |why: &dyn std::fmt::Display| {
-            Error::verification(format!("entry {name:?} is damaged: {why}")).code("entry_damaged")
+            Error::verification(format!("entry {:?} is damaged: {why}", entry.name)).code("entry_damaged")
         };
-        let mut entry = self.zip.by_name(name).map_err(|e| damaged(&e))?;
-        let size = entry.size();
-        let mut buffer = vec![0u8; (size as usize + 1).min(CHUNK)];
-        let mut left = size;
+        let mut body = Body::new(&self.source, entry);
+        let mut buffer = vec![0u8; (entry.size as usize + 1).min(CHUNK)];
+        let mut left = entry.size;
+        let mut crc = Crc::new();
         loop {
-            let got = entry.read(&mut buffer).map_err(|e| damaged(&e))?;
+            let got = body.read(&mut buffer).map_err(|e| damaged(&e))?;
             if got == 0 {
                 break;
             }
             left = left.checked_sub(got as u64).ok_or_else(|| damaged(&"more data than its size says"))?;
+            crc.update(&buffer[..got]);
             take(&buffer[..got])?;
         }
         if left > 0 {
             return Err(damaged(&"less data than its size says"));
+        }
+        if !body.spent(entry) {
+            return Err(damaged(&"bytes behind the end of its data"));
+        }
+        if crc.sum() != entry.crc {
+            return Err(damaged(&"its checksum is another"));
         }
         Ok(())
     }
@@ -113,3 +131,57 @@ impl Archive {
 
 /// Bytes read at a time: small enough to stay in the cache while it is hashed and scanned.
 const CHUNK: usize = 256 << 10;
+/// Compressed bytes read at a time.
+const PACKED_CHUNK: usize = 64 << 10;
+
+/// The data of one entry on its way out. Unlike the usual readers this one knows where the data ends: a deflate
+/// stream that is cut off, or that ends before the entry does, is damage.
+enum Body {
+    Stored(Take<Source>),
+    Deflated { packed: BufReader<Take<Source>>, state: Box<Decompress>, ended: bool },
+}
+
+impl Body {
+    fn new(source: &Source, entry: &Entry) -> Self {
+        let packed = source.range(entry.data_at, entry.compressed);
+        if !entry.deflated {
+            return Self::Stored(packed);
+        }
+        let capacity = PACKED_CHUNK.min(entry.compressed as usize + 1);
+        Self::Deflated {
+            packed: BufReader::with_capacity(capacity, packed),
+            state: Box::new(Decompress::new(false)),
+            ended: false,
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (packed, state, ended) = match self {
+            Self::Stored(data) => return data.read(buffer),
+            Self::Deflated { packed, state, ended } => (packed, state, ended),
+        };
+        while !*ended {
+            let input = packed.fill_buf()?;
+            let (taken, made) = (state.total_in(), state.total_out());
+            let status = state.decompress(input, buffer, FlushDecompress::None)?;
+            let (taken, made) = ((state.total_in() - taken) as usize, (state.total_out() - made) as usize);
+            packed.consume(taken);
+            *ended = status == Status::StreamEnd;
+            if made > 0 {
+                return Ok(made);
+            }
+            if taken == 0 && !*ended {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the compressed data is cut off"));
+            }
+        }
+        Ok(0)
+    }
+
+    /// Whether the data filled all of its entry.
+    fn spent(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Stored(rest) => rest.limit() == 0,
+            Self::Deflated { state, .. } => state.total_in() == entry.compressed,
+        }
+    }
+}

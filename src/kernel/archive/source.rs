@@ -3,7 +3,7 @@
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Take};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,11 +39,13 @@ enum Inner {
 impl Source {
     /// Opens a regular file.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
+        // Asked before opening: opening a pipe waits for whoever writes it.
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
         if !metadata.is_file() {
             return Err(Error::invalid(format!("{} is not a file", path.display())));
         }
+        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
         if metadata.len() <= IN_MEMORY {
             return Ok(Self::from_bytes(fs::read_open(&file, path, IN_MEMORY)?));
         }
@@ -98,6 +100,13 @@ impl Source {
             left -= size as u64;
         }
         Ok(true)
+    }
+
+    /// A reader of `count` bytes from `offset`.
+    pub fn range(&self, offset: u64, count: u64) -> Take<Self> {
+        let mut reader = self.clone();
+        reader.at = offset;
+        reader.take(count)
     }
 
     /// All bytes, at most `limit` of them.

@@ -3,7 +3,7 @@
 //! Text that is canonical already is recognised in one pass and used as it is; anything else goes through the tape.
 
 use crate::kernel::digest::Digest;
-use crate::kernel::error::Result;
+use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::json::scan::{self, Shape, Tape, key_order, string_stop};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -28,15 +28,17 @@ pub fn digest(bytes: &[u8]) -> Result<Digest> {
 
 /// The canonical bytes of a serialisable value.
 pub fn of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    let text = serde_json::to_vec(value).map_err(|e| {
-        crate::kernel::error::Error::new(crate::kernel::error::Kind::Internal, format!("cannot encode JSON: {e}"))
-    })?;
+    let failed = |e| Error::new(Kind::Internal, format!("cannot encode JSON: {e}"));
+    let text = serde_json::to_vec(value).map_err(failed)?;
     Ok(canonicalize(&text)?.into_owned())
 }
 
 /// The canonical form of an object without its member `key`.
 pub fn without(bytes: &[u8], key: &str) -> Result<Vec<u8>> {
     let tape = scan::parse(bytes)?;
+    if tape.nodes.first().map(|node| node.shape) != Some(Shape::Object) {
+        return Err(Error::invalid("expected an object"));
+    }
     let mut out = vec![b'{'];
     for member in tape.members(0)?.iter().filter(|member| member.key != key) {
         if out.len() > 1 {
@@ -306,10 +308,10 @@ impl<'b> Checker<'b> {
             b'"' | b'\\' | b'b' | b't' | b'n' | b'f' | b'r' => Some(2),
             b'u' => {
                 let hex = self.bytes.get(self.at + 2..self.at + 6)?;
-                let low = u8::from_str_radix(std::str::from_utf8(&hex[2..]).ok()?, 16).ok()?;
-                let short = matches!(low, 8 | 9 | 10 | 12 | 13);
-                let spelled = hex.starts_with(b"00") && !hex.iter().any(u8::is_ascii_uppercase);
-                (spelled && low < 0x20 && !short).then_some(6)
+                let hex_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let control = hex.starts_with(b"000") || hex.starts_with(b"001");
+                let short = matches!(hex, b"0008" | b"0009" | b"000a" | b"000c" | b"000d");
+                (control && hex_digit(&hex[3]) && !short).then_some(6)
             }
             _ => None,
         }

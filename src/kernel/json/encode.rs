@@ -49,7 +49,10 @@ fn failed(error: serde_json::Error) -> Error {
 
 /// Outside strings none of these characters occurs in JSON, so the whole text can be escaped at once.
 fn escape(text: String) -> String {
-    if !text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+    let bytes = text.as_bytes();
+    let separator =
+        || memchr::memchr_iter(0xE2, bytes).any(|at| matches!(bytes.get(at..at + 3), Some([_, 0x80, 0xA8 | 0xA9])));
+    if memchr::memchr3(b'<', b'>', b'&', bytes).is_none() && !separator() {
         return text;
     }
     let mut out = String::with_capacity(text.len() + 32);

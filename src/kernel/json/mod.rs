@@ -11,4 +11,5 @@ pub mod delta;
 pub mod encode;
 pub mod read;
 pub mod scan;
+pub mod strict;
 pub mod tree;

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 /// Deepest nesting accepted. Recorded arguments may be far deeper than the usual 128.
 pub const MAX_DEPTH: usize = 10_000;
 
+/// Most values and keys in one text: what the tape of a longer text would take is out of all proportion.
+pub const MAX_VALUES: usize = 6 << 20;
+
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -50,7 +53,8 @@ pub struct Flaw {
 /// Parses one JSON value with nothing but white space around it.
 ///
 /// Invalid UTF-8 bytes become U+FFFD each. Errors name line and column (1-based, columns in bytes).
-/// A number outside the range of a double is an error; duplicate keys are found by the readers of the tape.
+/// A number outside the range of a double is an error, and so are more than [`MAX_VALUES`] values; duplicate keys
+/// are found by the readers of the tape.
 pub fn parse(bytes: &[u8]) -> Result<Tape<'_>> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Error::invalid("JSON text is longer than 4 GiB"));
@@ -165,6 +169,9 @@ impl Parser<'_> {
         let mut expect = Expect::Value;
         loop {
             self.space();
+            if self.nodes.len() > MAX_VALUES {
+                return Err(self.flaw("more than six million values"));
+            }
             expect = match expect {
                 Expect::AfterValue => match open.last() {
                     None => break,

@@ -1,0 +1,215 @@
+//! The signed record of one decision: what is on disk, what of it is signed, and whether the signature holds.
+
+use crate::kernel::clock::Timestamp;
+use crate::kernel::digest::Digest;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::{self, DOCUMENT_LIMIT};
+use crate::kernel::json::{canon, read};
+use crate::sign::envelope::{self, Refusal, Signature};
+use crate::sign::key::{PrivateKey, PublicKey};
+use camino::Utf8Path;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+pub const SCHEMA: &str = "gait.gate.trace";
+
+/// Keys nobody knows: outside the signature, so they make a trace fail.
+type Unknown = BTreeMap<String, IgnoredAny>;
+
+/// One decision. Missing members and `null` read as empty; the order of the members is that of the file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trace {
+    #[serde(deserialize_with = "nullable")]
+    pub schema_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub schema_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Timestamp,
+    /// When the call was seen, by the wall clock; `created_at` may be fixed for repeatable traces.
+    #[serde(deserialize_with = "nullable")]
+    pub observed_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
+    pub producer_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub trace_id: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub event_id: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub correlation_id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub tool_name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub args_digest: String,
+    #[serde(deserialize_with = "nullable")]
+    pub intent_digest: String,
+    #[serde(deserialize_with = "nullable")]
+    pub policy_digest: String,
+    #[serde(deserialize_with = "nullable")]
+    pub verdict: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<String>,
+    /// Milliseconds.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_zero")]
+    pub latency_ms: f64,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub approval_token_ref: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegation_ref: Option<DelegationRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skill_provenance: Option<SkillProvenance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Closed<Signature>>,
+    #[serde(flatten, skip_serializing)]
+    pub unknown: Unknown,
+}
+
+/// Who the call was delegated by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DelegationRef {
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub delegation_token_ref: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub requester_identity: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_nought")]
+    pub delegation_depth: i64,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub scope_class: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub chain_digest: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub reason_codes: Vec<String>,
+    #[serde(flatten, skip_serializing)]
+    pub unknown: Unknown,
+}
+
+/// The skill that made the call.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SkillProvenance {
+    #[serde(deserialize_with = "nullable")]
+    pub skill_name: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub skill_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub source: String,
+    #[serde(deserialize_with = "nullable")]
+    pub publisher: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub signature_key_id: String,
+    #[serde(flatten, skip_serializing)]
+    pub unknown: Unknown,
+}
+
+/// A record of another room, and the keys it does not know.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Closed<T> {
+    #[serde(flatten)]
+    pub known: T,
+    #[serde(flatten, skip_serializing)]
+    pub unknown: Unknown,
+}
+
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+fn is_nought(number: &i64) -> bool {
+    *number == 0
+}
+
+/// Reads the trace at `path`. Unreadable, no JSON object, a wrong type or a duplicate key is `InvalidInput`; whether
+/// the trace holds is another question, see [`Trace::verify`].
+pub fn open(path: &Utf8Path) -> Result<Trace> {
+    let bytes = fs::read(path, DOCUMENT_LIMIT)?;
+    parse(&bytes).map_err(|e| e.at(path))
+}
+
+/// As [`open`], from bytes.
+pub fn parse(bytes: &[u8]) -> Result<Trace> {
+    read::typed(bytes)
+}
+
+/// Why a trace does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Keys outside the signature, in dotted form.
+    UnknownKeys(Vec<String>),
+    Unsigned,
+    /// What the signature says of itself is wrong.
+    Signature(Refusal),
+    /// The signature is well-formed and names this key, but the key did not make it.
+    Forged(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownKeys(keys) => {
+                write!(f, "the trace has keys that its signature does not cover: {}", keys.join(", "))
+            }
+            Self::Unsigned => f.write_str("the trace has no signature"),
+            Self::Signature(refusal) => refusal.fmt(f),
+            Self::Forged(_) => Refusal::Forged.fmt(f),
+        }
+    }
+}
+
+impl Trace {
+    /// The digest that is signed: known members only, without the signature.
+    pub fn signable(&self) -> Result<Digest> {
+        let bare = Self { signature: None, ..self.clone() };
+        Ok(Digest::of(&canon::of(&bare)?))
+    }
+
+    /// Signs the trace, in place of any signature it had.
+    pub fn sign(&mut self, key: &PrivateKey) -> Result<()> {
+        let known = envelope::sign(key, self.signable()?);
+        self.signature = Some(Closed { known, unknown: Unknown::new() });
+        Ok(())
+    }
+
+    /// Whether one of `keys` signed exactly this trace and nothing stands beside what was signed: that key's id.
+    ///
+    /// Errors: `InvalidInput` without a key, `Internal`; that the trace does not hold is the inner `Err`.
+    pub fn verify(&self, keys: &[PublicKey]) -> Result<Result<String, Fault>> {
+        if keys.is_empty() {
+            return Err(Error::invalid("no key to verify the trace with"));
+        }
+        let digest = self.signable()?;
+        let unknown = self.unknown_keys();
+        if !unknown.is_empty() {
+            return Ok(Err(Fault::UnknownKeys(unknown)));
+        }
+        let Some(signature) = &self.signature else { return Ok(Err(Fault::Unsigned)) };
+        let mut fault = Fault::Signature(Refusal::KeyMismatch);
+        for key in keys {
+            match envelope::verify_with(key, &signature.known, digest) {
+                Ok(()) => return Ok(Ok(key.id())),
+                Err(Refusal::KeyMismatch) => {}
+                Err(Refusal::Forged) => fault = Fault::Forged(key.id()),
+                Err(other) => fault = Fault::Signature(other),
+            }
+        }
+        Ok(Err(fault))
+    }
+
+    fn unknown_keys(&self) -> Vec<String> {
+        let none = &Unknown::new();
+        let places = [
+            ("", &self.unknown),
+            ("delegation_ref.", self.delegation_ref.as_ref().map_or(none, |part| &part.unknown)),
+            ("skill_provenance.", self.skill_provenance.as_ref().map_or(none, |part| &part.unknown)),
+            ("signature.", self.signature.as_ref().map_or(none, |part| &part.unknown)),
+        ];
+        places.into_iter().flat_map(|(place, keys)| keys.keys().map(move |key| format!("{place}{key}"))).collect()
+    }
+}
