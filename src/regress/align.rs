@@ -1,10 +1,8 @@
 //! Calls of two runs paired one to one, when their ids say nothing about each other.
 
-use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
-use crate::runpack::calls::{self, CallChange, Change, Found, Wanted};
-use crate::runpack::compare::Seen;
-use crate::runpack::lane::{Lane, Record};
+use crate::runpack::calls::{self, CallChange, Change, Side};
+use crate::runpack::lane::Record;
 use crate::runpack::read::Pack;
 use similar::{Algorithm, DiffOp};
 use std::collections::HashMap;
@@ -94,31 +92,16 @@ fn match_up<K: std::hash::Hash + Eq>(
 
 /// The calls of two packs that differ once they are aligned, explained. Results are not compared, their status is.
 pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange>> {
-    let pairs = align(&of(baseline), &of(candidate));
     let (left, right) = (results(baseline), results(candidate));
     let mut changes = Vec::new();
-    for pair in pairs {
-        let side = |at: Option<usize>, pack: &Pack, results: &HashMap<String, usize>| {
-            let seen = |at: usize| Seen { at: at as u32, digest: Digest::of(b"") };
-            let result = at.and_then(|at| results.get(pack.intents[at].intent_id.as_ref()).copied());
-            [at.map(seen), result.map(seen)]
-        };
-        let id = match (pair.baseline, pair.candidate) {
-            (Some(at), _) => baseline.intents[at].intent_id.as_ref(),
-            (None, Some(at)) => candidate.intents[at].intent_id.as_ref(),
-            (None, None) => continue,
-        };
-        let wanted = Wanted {
-            intent_id: id.into(),
-            left: side(pair.baseline, baseline, &left),
-            right: side(pair.candidate, candidate, &right),
-        };
-        let status = |pack: &Pack, seen: Option<Seen>| seen.map(|seen| pack.results[seen.at as usize].label.clone());
-        let statuses = (status(baseline, wanted.left[1]), status(candidate, wanted.right[1]));
-        if pair.kind == Kind::Same && statuses.0 == statuses.1 {
+    for pair in align(&of(baseline), &of(candidate)) {
+        let (a, b) = (side(baseline, &left, pair.baseline), side(candidate, &right, pair.candidate));
+        let status = |side: &Side<'_>| side.records[1].map(|record| record.label.clone());
+        if pair.kind == Kind::Same && status(&a) == status(&b) {
             continue;
         }
-        let mut change = calls::explain(&wanted, &found(baseline, &wanted.left), &found(candidate, &wanted.right))?;
+        let id = a.records[0].or(b.records[0]).map(|record| record.intent_id.to_string()).unwrap_or_default();
+        let mut change = calls::between(&id, a, b)?;
         if pair.kind == Kind::Moved {
             change.kind = Change::Moved;
         }
@@ -129,6 +112,11 @@ pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange
     Ok(changes)
 }
 
+fn side<'p>(pack: &'p Pack, results: &HashMap<&str, usize>, at: Option<usize>) -> Side<'p> {
+    let result = at.and_then(|at| results.get(pack.intents[at].intent_id.as_ref()).copied());
+    Side::of(pack, [at, result])
+}
+
 fn of(pack: &Pack) -> Vec<Call<'_>> {
     fn call<'p>(record: &'p Record<'static>) -> Call<'p> {
         Call { tool: &record.label, args: record.body.as_deref().unwrap_or_default() }
@@ -136,13 +124,6 @@ fn of(pack: &Pack) -> Vec<Call<'_>> {
     pack.intents.iter().map(call).collect()
 }
 
-fn results(pack: &Pack) -> HashMap<String, usize> {
-    pack.results.iter().enumerate().map(|(at, record)| (record.intent_id.to_string(), at)).collect()
-}
-
-fn found(pack: &Pack, seen: &[Option<Seen>; 2]) -> Found {
-    let lane = |lane: Lane, seen: Option<Seen>| {
-        seen.into_iter().map(|seen| (seen.at, pack.lane(lane)[seen.at as usize].clone())).collect()
-    };
-    [lane(Lane::Intents, seen[0]), lane(Lane::Results, seen[1])]
+fn results(pack: &Pack) -> HashMap<&str, usize> {
+    pack.results.iter().enumerate().map(|(at, record)| (record.intent_id.as_ref(), at)).collect()
 }
