@@ -10,5 +10,6 @@ pub mod clock;
 pub mod digest;
 pub mod error;
 pub mod fs;
+pub mod host;
 pub mod json;
 pub mod lock;

@@ -1,15 +1,12 @@
 //! Calls of two runs paired one to one, when their ids say nothing about each other.
 
-use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
 use crate::kernel::json::delta::Difference;
 use crate::kernel::json::tree::Json;
-use crate::runpack::calls::{self, CallChange, Change, Found, Wanted};
-use crate::runpack::compare::Seen;
-use crate::runpack::lane::{Lane, Record};
+use crate::runpack::calls::{self, CallChange, Change, Side};
+use crate::runpack::lane::Record;
 use crate::runpack::read::Pack;
 use similar::{Algorithm, DiffOp};
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// One call of either side, or one of both; positions from 0.
@@ -95,57 +92,46 @@ fn match_up<K: std::hash::Hash + Eq>(
     pairs
 }
 
-/// The calls of two packs that differ once they are aligned, explained. Results are not compared, their status is.
+/// Where the status of a call differs.
+pub const STATUS: &str = "/status";
+const TOOL: &str = "/tool_name";
+/// A digest only follows what it stands for.
+const DIGEST: &str = "/args_digest";
+
+/// The calls of two packs that differ once they are aligned, explained. Results come from the recording and are not
+/// compared, their status is.
 pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange>> {
-    let pairs = align(&of(baseline), &of(candidate));
-    let (left, right) = (results(baseline), results(candidate));
+    let (left, right) = (statuses(baseline), statuses(candidate));
     let mut changes = Vec::new();
-    for pair in pairs {
-        let side = |at: Option<usize>, pack: &Pack, results: &HashMap<String, usize>| {
-            let seen = |at: usize| Seen { at: at as u32, digest: Digest::of(b"") };
-            let result = at.and_then(|at| results.get(pack.intents[at].intent_id.as_ref()).copied());
-            [at.map(seen), result.map(seen)]
+    for pair in align(&of(baseline), &of(candidate)) {
+        let side = |pack, at: Option<usize>| Side::of(pack, [at, None]);
+        let (a, b) = (side(baseline, pair.baseline), side(candidate, pair.candidate));
+        let status = |side: &Side<'_>, statuses: &HashMap<&str, &str>| {
+            let record = side.records[0]?;
+            statuses.get(record.intent_id.as_ref()).map(|status| Json::String((*status).to_owned()))
         };
-        let id = match (pair.baseline, pair.candidate) {
-            (Some(at), _) => baseline.intents[at].intent_id.as_ref(),
-            (None, Some(at)) => candidate.intents[at].intent_id.as_ref(),
-            (None, None) => continue,
-        };
-        let wanted = Wanted {
-            intent_id: id.into(),
-            left: side(pair.baseline, baseline, &left),
-            right: side(pair.candidate, candidate, &right),
-        };
-        let status = |pack: &Pack, seen: Option<Seen>| seen.map(|seen| pack.results[seen.at as usize].label.clone());
-        let statuses = (status(baseline, wanted.left[1]), status(candidate, wanted.right[1]));
-        if pair.kind == Kind::Same && statuses.0 == statuses.1 {
+        let (before, after) = (status(&a, &left), status(&b, &right));
+        if pair.kind == Kind::Same && before == after {
             continue;
         }
-        let mut change = calls::explain(&wanted, &found(baseline, &wanted.left), &found(candidate, &wanted.right))?;
+        let id = a.records[0].or(b.records[0]).map(|record| record.intent_id.to_string()).unwrap_or_default();
+        let mut change = calls::between(&id, a, b)?;
         if pair.kind == Kind::Moved {
             change.kind = Change::Moved;
         }
         let listed = change.differences.len();
-        change.differences.retain(|difference| counts(&difference.path));
+        change.differences.retain(|difference| difference.path != DIGEST);
         change.differences_total -= listed - change.differences.len();
-        let told = change.differences.iter().any(|difference| difference.path == STATUS);
-        if !told && change.index_left.is_some() && change.index_right.is_some() && statuses.0 != statuses.1 {
-            // It stood behind more differences than are listed, and has to be seen all the same.
-            let text = |status: Option<Cow<'static, str>>| status.map(|status| Json::String(status.into_owned()));
-            let (left, right) = (text(statuses.0), text(statuses.1));
-            change.differences.push(Difference { path: STATUS.to_owned(), left, right });
+        if before != after {
+            // However many places differ, this one is listed: it decides by itself.
+            let place = change.differences.iter().position(|difference| difference.path == TOOL);
+            let difference = Difference { path: STATUS.to_owned(), left: before, right: after };
+            change.differences.insert(place.unwrap_or(change.differences.len()), difference);
+            change.differences_total += 1;
         }
         changes.push(change);
     }
     Ok(changes)
-}
-
-/// Where the status of a call differs.
-pub const STATUS: &str = "/status";
-
-/// Results come from the recording, and digests only follow what they stand for.
-fn counts(path: &str) -> bool {
-    path != "/args_digest" && !path.starts_with("/result")
 }
 
 fn of(pack: &Pack) -> Vec<Call<'_>> {
@@ -155,18 +141,7 @@ fn of(pack: &Pack) -> Vec<Call<'_>> {
     pack.intents.iter().map(call).collect()
 }
 
-fn results(pack: &Pack) -> HashMap<String, usize> {
-    pack.results.iter().enumerate().map(|(at, record)| (record.intent_id.to_string(), at)).collect()
-}
-
-fn found(pack: &Pack, seen: &[Option<Seen>; 2]) -> Found {
-    let record = |lane: Lane, at: u32| {
-        let record = pack.lane(lane)[at as usize].clone();
-        match lane {
-            Lane::Intents => record,
-            Lane::Results => Record { body: None, digest: Cow::Borrowed(""), ..record },
-        }
-    };
-    let lane = |lane: Lane, seen: Option<Seen>| seen.into_iter().map(|seen| (seen.at, record(lane, seen.at))).collect();
-    [lane(Lane::Intents, seen[0]), lane(Lane::Results, seen[1])]
+/// The status of each call that has a result; the last one counts.
+fn statuses(pack: &Pack) -> HashMap<&str, &str> {
+    pack.results.iter().map(|record| (record.intent_id.as_ref(), record.label.as_ref())).collect()
 }

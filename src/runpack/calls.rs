@@ -75,20 +75,41 @@ pub fn first(pairs: &[Pair<'_>], limit: usize) -> Vec<Wanted> {
 /// The records that were read again, by lane and position.
 pub type Found = [HashMap<u32, Record<'static>>; 2];
 
-/// Explains one differing call from its records on both sides.
+/// A call as one side has it: its intent and its result, and where the intent stands, from 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Side<'r> {
+    pub records: [Option<&'r Record<'static>>; 2],
+    pub at: Option<usize>,
+}
+
+impl<'r> Side<'r> {
+    /// The call whose intent and result stand at these places (from 0) of a pack.
+    pub fn of(pack: &'r Pack, places: [Option<usize>; 2]) -> Self {
+        let record = |lane: usize| places[lane].map(|at| &pack.lane(LANES[lane])[at]);
+        Self { records: [record(0), record(1)], at: places[0] }
+    }
+}
+
+/// Explains one differing call from the records that were read again.
 pub fn explain(wanted: &Wanted, left: &Found, right: &Found) -> Result<CallChange> {
-    let records = |found: &Found, seen: [Option<Seen>; 2]| -> [Option<Record<'static>>; 2] {
-        [0, 1].map(|lane| seen[lane].and_then(|seen| found[lane].get(&seen.at).cloned()))
-    };
-    let (a, b) = (records(left, wanted.left), records(right, wanted.right));
-    let has = |records: &[Option<Record<'_>>; 2]| (records[0].is_some(), records.iter().any(Option::is_some));
+    fn side(found: &Found, seen: [Option<Seen>; 2]) -> Side<'_> {
+        let record = |lane: usize| seen[lane].and_then(|seen| found[lane].get(&seen.at));
+        Side { records: [record(0), record(1)], at: seen[0].map(|seen| seen.at as usize) }
+    }
+    between(&wanted.intent_id, side(left, wanted.left), side(right, wanted.right))
+}
+
+/// How a call differs between the sides, place by place.
+pub fn between(intent_id: &str, left: Side<'_>, right: Side<'_>) -> Result<CallChange> {
+    let (a, b) = (left.records, right.records);
+    let has = |records: &[Option<&Record<'static>>; 2]| (records[0].is_some(), records.iter().any(Option::is_some));
     // What counts is the intent; only where neither side has one, the result.
     let kind = match (has(&a), has(&b)) {
         ((true, _), (false, _)) | ((false, true), (false, false)) => Change::Missing,
         ((false, _), (true, _)) | ((false, false), (false, true)) => Change::Extra,
         _ => Change::Changed,
     };
-    let tool = [&a[0], &b[0]].into_iter().flatten().next();
+    let tool = a[0].or(b[0]);
     let mut found = delta::delta(&whole(&a)?, &whole(&b)?, LISTED);
     for (body, digest) in [("/args", "/args_digest"), ("/result", "/result_digest")] {
         let inside = |path: &str| path.strip_prefix(body).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -98,12 +119,11 @@ pub fn explain(wanted: &Wanted, left: &Found, right: &Found) -> Result<CallChang
             found.total -= before - found.differences.len();
         }
     }
-    let index = |seen: &[Option<Seen>; 2]| seen[0].map(|seen| seen.at as usize + 1);
     Ok(CallChange {
         kind,
-        intent_id: wanted.intent_id.to_string(),
-        index_left: index(&wanted.left),
-        index_right: index(&wanted.right),
+        intent_id: intent_id.to_owned(),
+        index_left: left.at.map(|at| at + 1),
+        index_right: right.at.map(|at| at + 1),
         tool_name: tool.map(|record| record.label.to_string()).unwrap_or_default(),
         differences: found.differences,
         differences_total: found.total,
@@ -111,7 +131,7 @@ pub fn explain(wanted: &Wanted, left: &Found, right: &Found) -> Result<CallChang
 }
 
 /// Intent and result as one value; the names of their fields do not meet.
-fn whole(records: &[Option<Record<'_>>; 2]) -> Result<Json> {
+fn whole(records: &[Option<&Record<'static>>; 2]) -> Result<Json> {
     let mut members = Vec::new();
     let names = [["args", "args_digest", "tool_name"], ["result", "result_digest", "status"]];
     for (record, [body, digest, label]) in records.iter().zip(names) {
@@ -131,14 +151,8 @@ pub fn changed_calls(left: &Pack, right: &Pack, limit: usize) -> Result<(Vec<Cal
     let lanes = |pack| Lanes::of(pack, Privacy::Full);
     let (a, b) = (lanes(left)?, lanes(right)?);
     let pairs = compare::differing(&a, &b);
-    let wanted = first(&pairs, limit);
-    let found = |pack: &Pack, side: fn(&Wanted) -> [Option<Seen>; 2]| -> Found {
-        [0, 1].map(|lane| {
-            let places = wanted.iter().filter_map(|call| side(call)[lane]);
-            places.map(|seen| (seen.at, pack.lane(LANES[lane])[seen.at as usize].clone())).collect()
-        })
-    };
-    let (a, b) = (found(left, |call| call.left), found(right, |call| call.right));
-    let calls = wanted.iter().map(|call| explain(call, &a, &b)).collect::<Result<_>>()?;
+    let places = |seen: [Option<Seen>; 2]| seen.map(|seen| seen.map(|seen| seen.at as usize));
+    let explain = |w: &Wanted| between(&w.intent_id, Side::of(left, places(w.left)), Side::of(right, places(w.right)));
+    let calls = first(&pairs, limit).iter().map(explain).collect::<Result<_>>()?;
     Ok((calls, pairs.len()))
 }

@@ -3,6 +3,7 @@
 use crate::kernel::clock::{Clock, Timestamp};
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::host;
 use crate::kernel::json::{canon, read, scan};
 use crate::runpack::input::{self, Piece};
 use crate::runpack::lane::{Lane, Record};
@@ -348,19 +349,9 @@ pub(in crate::runpack) fn fill_refs(refs: &mut Refs, run: &Run) {
     refs.receipts.get_or_insert_default();
 }
 
-/// This machine by the names the format uses.
+/// This machine as a place a run takes place on.
 pub fn host() -> Env {
-    let os = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        other => other,
-    };
-    Env { os: os.to_owned(), arch: arch.to_owned(), runtime: "rust".to_owned() }
+    Env { os: host::os().to_owned(), arch: host::arch().to_owned(), runtime: "rust".to_owned() }
 }
 
 fn capture_mode(flag: Option<&str>, input: Option<&str>) -> Result<String> {

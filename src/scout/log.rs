@@ -1,6 +1,7 @@
 //! Event logs: one JSON object per line, appended under a lock, read back line by line.
 
 use crate::kernel::error::{Error, Result};
+use crate::kernel::host;
 use crate::kernel::json::{encode, read as json};
 use crate::kernel::{fs, lock};
 use serde::de::DeserializeOwned;
@@ -26,17 +27,7 @@ pub struct Environment {
 impl Environment {
     /// This machine.
     pub fn here() -> Self {
-        let os = match std::env::consts::OS {
-            "macos" => "darwin",
-            other => other,
-        };
-        let arch = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            "x86" => "386",
-            other => other,
-        };
-        Self { os: os.to_owned(), arch: arch.to_owned() }
+        Self { os: host::os().to_owned(), arch: host::arch().to_owned() }
     }
 
     /// Both parts must be given.
