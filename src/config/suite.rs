@@ -21,6 +21,8 @@ pub struct Suite {
     pub fixture_set: String,
     /// Globs of runpacks, relative to the file's folder.
     pub discover: Vec<String>,
+    /// Where `discover` stands.
+    pub discover_place: Option<Place>,
     pub fixtures: Vec<Entry>,
     /// Unknown keys and odd names, one line each.
     pub warnings: Vec<String>,
@@ -58,6 +60,7 @@ impl Suite {
         }
         let fixture_set = fields.text("fixture_set")?.filter(|set| !set.is_empty()).unwrap_or("default").to_owned();
         let discover = fields.texts("discover")?.into_iter().map(str::to_owned).collect();
+        let discover_place = fields.node("discover").map(|node| node.place);
         let mut warnings = Vec::new();
         let mut fixtures = Vec::new();
         let mut lines = HashMap::new();
@@ -78,7 +81,7 @@ impl Suite {
             fixtures.push(entry);
         }
         warnings.extend(fields.unknown());
-        Ok(Self { fixture_set, discover, fixtures, warnings, document })
+        Ok(Self { fixture_set, discover, discover_place, fixtures, warnings, document })
     }
 }
 

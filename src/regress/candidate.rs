@@ -7,6 +7,7 @@ use crate::regress::fixture::Fixture;
 use crate::runpack::locate;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 /// Environment variable that names the candidate folder when no flag does.
 pub const DIR_VAR: &str = "GAIT_REGRESS_CANDIDATE_DIR";
@@ -36,11 +37,11 @@ impl Origin {
     }
 }
 
-/// The candidates of one fixture: one path per trial, at least one.
+/// The candidates of one fixture: number (from 1) and path of each trial; none when the baseline has to stand in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidates {
     pub origin: Origin,
-    pub paths: Vec<Utf8PathBuf>,
+    pub trials: Vec<(usize, Utf8PathBuf)>,
 }
 
 /// What the caller says about candidates.
@@ -88,44 +89,44 @@ impl Given {
 
     /// The candidates of `fixture`, from the first source that has any.
     pub fn of(&self, fixture: &Fixture) -> Candidates {
-        let flag = self.named.get(&fixture.name).or(self.bare.as_ref());
-        if let Some(path) = flag {
-            return Candidates { origin: Origin::Flag, paths: vec![path.clone()] };
+        let one = |origin, path: Utf8PathBuf| Candidates { origin, trials: vec![(1, path)] };
+        if let Some(path) = self.named.get(&fixture.name).or(self.bare.as_ref()) {
+            return one(Origin::Flag, path.clone());
         }
-        if let Some(paths) = self.dir.as_ref().map(|dir| in_dir(dir, fixture)).filter(|paths| !paths.is_empty()) {
-            return Candidates { origin: Origin::Dir, paths };
+        let found = self.dir.as_ref().map(|dir| in_dir(dir, fixture)).unwrap_or_default();
+        if !found.is_empty() {
+            return Candidates { origin: Origin::Dir, trials: found };
         }
         match &fixture.metadata.candidate_runpack {
-            Some(path) if Utf8Path::new(path).is_absolute() => {
-                Candidates { origin: Origin::Fixture, paths: vec![path.into()] }
-            }
-            Some(path) => {
-                let joined = fs::clean(fixture.dir.join(path).as_str());
-                Candidates { origin: Origin::Fixture, paths: vec![joined] }
-            }
-            None => Candidates { origin: Origin::Baseline, paths: vec![fixture.runpack.clone().into()] },
+            Some(path) if Utf8Path::new(path).is_absolute() => one(Origin::Fixture, path.into()),
+            Some(path) => one(Origin::Fixture, fs::clean(fixture.dir.join(path).as_str())),
+            None => Candidates { origin: Origin::Baseline, trials: Vec::new() },
         }
     }
 }
 
-/// `<fixture>/trial_<n>.zip` in order of n, else `<fixture>.zip`, else `runpack_<run_id>.zip`.
-fn in_dir(dir: &Utf8Path, fixture: &Fixture) -> Vec<Utf8PathBuf> {
-    let trials = dir.join(&fixture.name);
-    let mut numbered: Vec<(u32, Utf8PathBuf)> = Vec::new();
-    for entry in trials.read_dir_utf8().into_iter().flatten().flatten() {
-        let number = entry.file_name().strip_prefix("trial_").and_then(|name| name.strip_suffix(".zip"));
-        if let Some(number) = number.and_then(|number| number.parse().ok()) {
-            numbered.push((number, entry.into_path()));
-        }
+/// `<fixture>/trial_<n>.zip` in order of n, else `<fixture>.zip`, else `runpack_<run_id>.zip`. A trial folder that
+/// cannot be read stands for its trials: loading it fails, and says why.
+fn in_dir(dir: &Utf8Path, fixture: &Fixture) -> Vec<(usize, Utf8PathBuf)> {
+    let folder = dir.join(&fixture.name);
+    let mut trials = Vec::new();
+    match folder.read_dir_utf8() {
+        Ok(listing) => trials.extend(listing.flatten().filter_map(|entry| {
+            let number = entry.file_name().strip_prefix("trial_")?.strip_suffix(".zip")?;
+            Some((number.parse::<usize>().ok()?, entry.into_path()))
+        })),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(_) => return vec![(1, folder)],
     }
-    if !numbered.is_empty() {
-        numbered.sort();
-        return numbered.into_iter().map(|(_, path)| path).collect();
+    if !trials.is_empty() {
+        trials.sort();
+        return trials;
     }
     let run_id = &fixture.metadata.run_id;
     let mut names = vec![format!("{}.zip", fixture.name)];
     if !run_id.contains(['/', '\\']) {
         names.push(format!("runpack_{run_id}.zip"));
     }
-    names.into_iter().map(|name| dir.join(name)).find(|path| path.is_file()).into_iter().collect()
+    let path = names.into_iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    path.map(|path| (1, path)).into_iter().collect()
 }

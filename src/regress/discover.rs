@@ -1,5 +1,6 @@
 //! What there is to run: the fixtures a `gait.yaml` lists, and those its globs find.
 
+use crate::config::document;
 use crate::config::suite::{self, Entry, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
@@ -34,7 +35,12 @@ pub fn discover(suite: &Suite) -> Result<Vec<Listed>> {
             let what = format!("two fixtures are called {name:?}: {} and {path}", other.runpack);
             return Err(Error::invalid(what).hint("rename one of the two folders"));
         }
-        let fresh = Listed { name: name.clone(), run_id: None, runpack: path.into_string(), place: None };
+        let fresh = Listed {
+            name: name.clone(),
+            run_id: None,
+            runpack: path.into_string(),
+            place: place(suite.discover_place, suite),
+        };
         found.insert(name, fresh);
     }
     if found.is_empty() {
@@ -49,8 +55,12 @@ fn listed(entry: &Entry, suite: &Suite) -> Listed {
         name: entry.name.clone(),
         run_id: entry.run_id.clone(),
         runpack: entry.runpack.clone(),
-        place: Some(Place { file: suite.document.path.clone(), line: entry.place.line }),
+        place: place(Some(entry.place), suite),
     }
+}
+
+fn place(at: Option<document::Place>, suite: &Suite) -> Option<Place> {
+    at.map(|at| Place { file: suite.document.path.clone(), line: at.line })
 }
 
 /// The files the globs match, relative to the working directory where the config is.

@@ -3,7 +3,7 @@
 use crate::kernel::archive::source::Source;
 use crate::kernel::clock::{Stopwatch, Timestamp};
 use crate::kernel::error::Error;
-use crate::regress::candidate::{Candidates, Given, Origin};
+use crate::regress::candidate::{Candidates, Given};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
 use crate::regress::fixture::{Demands, Fixture, Unloadable};
@@ -84,8 +84,7 @@ pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> J
 }
 
 fn subject<'a>(fixture: &'a Fixture, rules: &Rules) -> Subject<'a> {
-    let Candidates { origin, paths } = rules.candidates.of(fixture);
-    let paths = if origin == Origin::Baseline { Vec::new() } else { paths };
+    let Candidates { origin, trials } = rules.candidates.of(fixture);
     // A key named for the baselines says nothing about who records today's runs.
     let trust = match &rules.demands.trust {
         Trust::Given(key) => Trust::Known(vec![*key]),
@@ -95,7 +94,7 @@ fn subject<'a>(fixture: &'a Fixture, rules: &Rules) -> Subject<'a> {
         let pack = load(&path, &trust);
         Trial { number, path, pack }
     };
-    let trials = (1..).zip(paths).map(load).collect();
+    let trials = trials.into_iter().map(load).collect();
     Subject { fixture, origin, trials, require_candidate: rules.require_candidate }
 }
 

@@ -180,11 +180,16 @@ fn keep_old(dir: &Utf8Path, prefix: &str, private_path: &Utf8Path) -> Result<()>
         return Ok(());
     }
     let text = KeySource::Path(private_path.to_owned()).text()?;
-    let name = match PrivateKey::from_text(&text) {
-        Ok(key) => key.public().id()[..16].to_owned(),
-        Err(_) => "unreadable".to_owned(),
-    };
-    fs::write(dir.join(format!("{prefix}_old_{name}_private.key")), text.as_bytes())
+    let keep =
+        |name: &str, half: &str, text: &[u8]| fs::write(dir.join(format!("{prefix}_old_{name}_{half}.key")), text);
+    match PrivateKey::from_text(&text) {
+        Ok(key) => {
+            let (public, name) = (key.public(), &key.public().id()[..16]);
+            keep(name, "public", format!("{}\n", public.to_text()).as_bytes())?;
+            keep(name, "private", text.as_bytes())
+        }
+        Err(_) => keep("unreadable", "private", text.as_bytes()),
+    }
 }
 
 /// A prefix becomes part of a file name, so it may not be a path.

@@ -2,6 +2,7 @@
 
 use crate::kernel::error::Result;
 use crate::regress::align;
+use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::evidence;
 use crate::runpack::calls::{self, CallChange, Change};
@@ -19,12 +20,6 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     if subject.trials.is_empty() {
         verdict.detail("changed_files", json!([]));
         verdict.detail("candidate_runpack", subject.fixture.runpack.as_str());
-        if subject.require_candidate {
-            verdict.fail("candidate_not_provided");
-            verdict.evidence = "no run of today's agent was given for this fixture\n".to_owned();
-            let name = shell_word(&subject.fixture.name);
-            verdict.next = format!("gait regress run --candidate {name}=<run_id|path>");
-        }
     }
     let mut trials = Vec::new();
     for trial in &subject.trials {
@@ -50,6 +45,16 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     verdict.detail("candidate_source", subject.origin.word());
     if subject.self_compare() {
         verdict.detail("self_compare", true);
+        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there.
+        if subject.require_candidate && subject.origin != Origin::Dir {
+            verdict.fail("candidate_not_provided");
+            verdict.evidence = match subject.origin {
+                Origin::Baseline => "no run of today's agent was given for this fixture\n".to_owned(),
+                _ => "the candidate is the baseline itself, not a run of today's agent\n".to_owned(),
+            };
+            let name = shell_word(&subject.fixture.name);
+            verdict.next = format!("gait regress run --candidate {name}=<run_id|path>");
+        }
     }
     if !allowed.broad().is_empty() {
         verdict.detail("broad_allow", allowed.broad());
