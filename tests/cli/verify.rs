@@ -145,8 +145,10 @@ fn keys_are_made_rotated_and_checked() {
     let id = gait.run("keys init --force --json").code(0).json()["key_id"].clone();
     assert_eq!(id.as_str().unwrap().len(), 64);
     let kept: Vec<String> = gait.tree().into_keys().filter(|name| name.contains("_old_")).collect();
-    assert_eq!(kept.len(), 1);
-    assert_eq!(gait.bytes(&kept[0]), private);
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let old = kept.iter().find(|name| name.ends_with("_private.key")).unwrap();
+    assert_eq!(gait.bytes(old), private);
+    gait.run(&format!("keys verify --private-key {old} --public-key {}", old.replace("private", "public"))).code(0);
 
     let before = gait.tree();
     let made = gait.run("keys rotate --json").code(0).json();
