@@ -189,6 +189,11 @@ pub fn read(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
 /// Reads an open file of at most `limit` bytes from its current position.
 pub fn read_open(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let claimed = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
+    read_sized(file, path, claimed, limit)
+}
+
+/// As [`read_open`], of a file that claims to have `claimed` bytes.
+pub fn read_sized(file: &File, path: &Path, claimed: u64, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(claimed.min(limit) as usize + 1);
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
     if bytes.len() as u64 > limit {
