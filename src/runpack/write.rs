@@ -22,10 +22,12 @@ const BATCH: usize = 256 << 10;
 
 type Spool = tempfile::SpooledTempFile;
 
-/// A lane that is being written: its lines are hashed and compressed by a thread of its own once it grows.
+/// A lane that is being written: its lines are compressed by a thread of its own once it grows. They are hashed here:
+/// a reader of records takes about as long as the compression then.
 pub struct LaneDraft {
     lane: Lane,
     batch: Vec<u8>,
+    hasher: Hasher,
     sink: Sink,
 }
 
@@ -37,18 +39,16 @@ enum Sink {
 
 struct Compressor {
     zip: Writer<Spool>,
-    hasher: Hasher,
 }
 
 impl Compressor {
     fn new(lane: Lane) -> Result<Self> {
         let mut zip = Writer::new(Spool::new(SPOOL));
         zip.start(lane.entry())?;
-        Ok(Self { zip, hasher: Hasher::default() })
+        Ok(Self { zip })
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
         self.zip.write_all(bytes).map_err(|e| Error::new(Kind::Io, format!("cannot write the runpack: {e}")))
     }
 }
@@ -62,7 +62,8 @@ pub struct LanePart {
 impl LaneDraft {
     /// An empty lane.
     pub fn new(lane: Lane) -> Result<Self> {
-        Ok(Self { lane, batch: Vec::new(), sink: Sink::Here(Box::new(Compressor::new(lane)?)) })
+        let sink = Sink::Here(Box::new(Compressor::new(lane)?));
+        Ok(Self { lane, batch: Vec::new(), hasher: Hasher::default(), sink })
     }
 
     /// Appends a record.
@@ -77,6 +78,7 @@ impl LaneDraft {
     }
 
     fn hand_over(&mut self) -> Result<()> {
+        self.hasher.update(&self.batch);
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH + BATCH / 8));
         if let Sink::Here(_) = self.sink
             && let Sink::Here(compressor) = std::mem::replace(&mut self.sink, Sink::Closed)
@@ -113,8 +115,8 @@ impl LaneDraft {
     pub fn finish(mut self) -> Result<LanePart> {
         let mut compressor = self.close()?;
         compressor.take(&self.batch)?;
-        let digest = compressor.hasher.finish();
-        Ok(LanePart { spool: compressor.zip.finish()?, digest })
+        self.hasher.update(&self.batch);
+        Ok(LanePart { spool: compressor.zip.finish()?, digest: self.hasher.finish() })
     }
 }
 
