@@ -66,9 +66,10 @@ impl<'a> Record<'a> {
         let mut record = Self::default();
         let mut outcome = Ok(());
         let canonical = canon::visit(line, |key, value, plain| {
-            let text = |value: &'a str| Value::Text(Cow::Borrowed(&value[1..value.len() - 1]));
-            if outcome.is_ok() {
-                outcome = record.take(lane, key, if plain { text(value) } else { Value::Canonical(value) });
+            if let Some(slot) = record.text(lane, key).filter(|_| plain) {
+                *slot = Cow::Borrowed(&value[1..value.len() - 1]);
+            } else if outcome.is_ok() {
+                outcome = record.take(lane, key, Value::Canonical(value));
             }
         });
         if canonical {
@@ -99,33 +100,35 @@ impl<'a> Record<'a> {
         Ok(record)
     }
 
+    /// The text that stands under `key`.
+    fn text(&mut self, lane: Lane, key: &str) -> Option<&mut Cow<'a, str>> {
+        match (lane, key) {
+            (Lane::Intents, "args_digest") | (Lane::Results, "result_digest") => Some(&mut self.digest),
+            (Lane::Intents, "tool_name") | (Lane::Results, "status") => Some(&mut self.label),
+            (_, "intent_id") => Some(&mut self.intent_id),
+            (_, "producer_version") => Some(&mut self.producer_version),
+            (_, "run_id") => Some(&mut self.run_id),
+            (_, "schema_id") => Some(&mut self.schema_id),
+            (_, "schema_version") => Some(&mut self.schema_version),
+            _ => None,
+        }
+    }
+
     fn take(&mut self, lane: Lane, key: &str, value: Value<'a>) -> Result<()> {
-        let slot = match (lane, key) {
-            (Lane::Intents, "args") => {
-                self.body = value.object("args")?;
-                return Ok(());
-            }
-            (Lane::Results, "result") => {
-                self.body = value.object("result")?;
-                return Ok(());
-            }
+        match (lane, key) {
+            (Lane::Intents, "args") | (Lane::Results, "result") => self.body = value.object(key)?,
             (_, "created_at") => {
                 if let Some(text) = value.text(key)? {
                     self.created_at = text.parse()?;
                 }
-                return Ok(());
             }
-            (Lane::Intents, "args_digest") | (Lane::Results, "result_digest") => &mut self.digest,
-            (Lane::Intents, "tool_name") | (Lane::Results, "status") => &mut self.label,
-            (_, "intent_id") => &mut self.intent_id,
-            (_, "producer_version") => &mut self.producer_version,
-            (_, "run_id") => &mut self.run_id,
-            (_, "schema_id") => &mut self.schema_id,
-            (_, "schema_version") => &mut self.schema_version,
-            _ => return Ok(()),
-        };
-        if let Some(text) = value.text(key)? {
-            *slot = text;
+            _ => {
+                if let Some(slot) = self.text(lane, key)
+                    && let Some(text) = value.text(key)?
+                {
+                    *slot = text;
+                }
+            }
         }
         Ok(())
     }
@@ -224,7 +227,8 @@ impl<'a> Value<'a> {
             Self::Text(text) => Ok(Some(text)),
             Self::Canonical("null") => Ok(None),
             Self::Canonical(text) if text.len() > 1 && text.starts_with('"') => {
-                Ok(Some(Cow::Owned(scan::unescape(&text[1..text.len() - 1]))))
+                let inner = &text[1..text.len() - 1];
+                Ok(Some(if inner.contains('\\') { Cow::Owned(scan::unescape(inner)) } else { Cow::Borrowed(inner) }))
             }
             _ => Err(Error::invalid(format!("`{key}` has to be a string"))),
         }
