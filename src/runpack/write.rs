@@ -8,6 +8,7 @@ use crate::kernel::json::canon;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::{self, FileDigest, Manifest, Refs, Run};
 use crate::runpack::scan::LINE_LIMIT;
+use crate::runpack::verify::{self, Demands, Trust};
 use crate::sign::envelope;
 use crate::sign::key::PrivateKey;
 use camino::Utf8Path;
@@ -133,6 +134,23 @@ pub struct Parts {
 
 /// Writes the pack to `out`, whole or not at all, mode 0600, signed when there is a key. The manifest as written.
 pub fn seal(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+    let (draft, manifest) = draft(out, parts, key)?;
+    draft.publish()?;
+    Ok(manifest)
+}
+
+/// As [`seal`], and the pack is read back before it appears under its name: one that does not hold never does.
+pub fn seal_verified(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+    let (draft, manifest) = draft(out, parts, key)?;
+    let own = Trust::Known(key.iter().map(|key| key.public()).collect());
+    draft.publish_checked(|path| {
+        let report = verify::verify(path, &Demands::standard(own))?;
+        report.hold().map_err(|e| e.at(out))
+    })?;
+    Ok(manifest)
+}
+
+fn draft(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<(Draft, Manifest)> {
     let run_bytes = canon::of(&parts.run)?;
     let refs_bytes = canon::of(&parts.refs)?;
     let mut files = vec![
@@ -165,8 +183,7 @@ pub fn seal(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Ma
         }
     }
     zip.finish()?;
-    draft.publish()?;
-    Ok(manifest)
+    Ok((draft, manifest))
 }
 
 enum Body {
