@@ -3,6 +3,7 @@
 use crate::kernel::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `schema_id` of `regress_result.json`.
@@ -83,7 +84,7 @@ pub struct Report {
     pub created_at: Timestamp,
     pub producer_version: String,
     pub fixture_set: String,
-    pub cases: Vec<Case>,
+    pub cases: Vec<Arc<Case>>,
     /// The ticket footer of each fixture with a sound baseline: (fixture, one line).
     pub footers: Vec<(String, String)>,
     pub exercised: Exercised,
