@@ -21,7 +21,8 @@ pub struct ReportArgs {
     summary: Option<String>,
 }
 
-const DEFAULT_OUTPUT: &str = "regress_result.json";
+/// Where the result of a run is unless told otherwise.
+pub const DEFAULT_OUTPUT: &str = "regress_result.json";
 
 /// Paths as given and as written.
 #[derive(Debug)]
