@@ -19,4 +19,5 @@ pub mod init;
 pub mod judge;
 pub mod pool;
 pub mod select;
+pub mod shard;
 pub mod trials;

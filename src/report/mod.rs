@@ -2,11 +2,12 @@
 //!
 //! Verbs: `json` (regress_result.json), `junit`, `annotations` (GitHub), `summary` (markdown). Each takes a
 //! [`model::Report`] and gives text; nothing here judges or prints. `text` makes untrusted text safe; `result` reads a
-//! written result back.
+//! written result back, `join` makes one report of several.
 //!
 //! **Invariant:** every reader shows the same verdict, and none of them can be broken by the text it shows.
 
 pub mod annotations;
+pub mod join;
 pub mod json;
 pub mod junit;
 pub mod model;

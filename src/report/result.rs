@@ -4,7 +4,7 @@ use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::kernel::json::canon;
-use crate::report::model::{Grade, SCHEMA_ID, SCHEMA_VERSION, Status};
+use crate::report::model::{Grade, SCHEMA_ID, SCHEMA_VERSION, Shard, Shown, Status};
 use camino::Utf8Path;
 use serde::Deserialize;
 
@@ -18,6 +18,10 @@ pub struct Written {
     pub fixture_set: String,
     pub status: Status,
     pub graders: Vec<Grade>,
+    #[serde(default)]
+    pub shard: Option<Shard>,
+    #[serde(default)]
+    pub shown: Option<Shown>,
 }
 
 /// Reads the result at `path`. What is none is `InvalidInput`; duplicate keys are refused.

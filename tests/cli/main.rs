@@ -14,4 +14,5 @@ mod kit;
 mod properties;
 mod record;
 mod reports;
+mod shard;
 mod verify;

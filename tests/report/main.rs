@@ -34,6 +34,7 @@ fn report(cases: Vec<Case>, with_candidate: usize, fixtures: usize) -> Report {
             "GAIT run_id=run_alpha manifest=sha256:00 verify=\"gait verify run_alpha\"".into(),
         )],
         exercised: Exercised { with_candidate, fixtures },
+        shard: None,
         cases,
     }
 }

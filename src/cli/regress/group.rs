@@ -5,6 +5,7 @@ use crate::cli::regress::accept::AcceptCmd;
 use crate::cli::regress::bootstrap::BootstrapCmd;
 use crate::cli::regress::init::InitCmd;
 use crate::cli::regress::log::LogCmd;
+use crate::cli::regress::merge::MergeCmd;
 use crate::cli::regress::review::ReviewCmd;
 use crate::cli::regress::run::RunCmd;
 use crate::kernel::clock::Clock;
@@ -23,6 +24,7 @@ enum Verb {
     Init(InitCmd),
     Run(Box<RunCmd>),
     Bootstrap(Box<BootstrapCmd>),
+    Merge(MergeCmd),
     Accept(AcceptCmd),
     Review(ReviewCmd),
     Log(LogCmd),
@@ -35,6 +37,7 @@ impl RegressCmd {
             Verb::Init(cmd) => cmd.run(),
             Verb::Run(cmd) => cmd.run(json),
             Verb::Bootstrap(cmd) => cmd.run(json),
+            Verb::Merge(cmd) => cmd.run(json),
             Verb::Accept(cmd) => cmd.run(clock),
             Verb::Review(cmd) => cmd.run(clock),
             Verb::Log(cmd) => cmd.run(),

@@ -36,8 +36,8 @@ pub struct Reports {
 }
 
 impl ReportArgs {
-    /// Checks where the files may go; nothing is written. `config` is no place for them.
-    pub fn reports(&self, config: &str) -> Result<Reports> {
+    /// Checks where the files may go; nothing is written. What is read, `inputs`, is no place for them.
+    pub fn reports(&self, inputs: &[&str]) -> Result<Reports> {
         let named = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
         let output = if self.output.is_empty() { DEFAULT_OUTPUT.to_owned() } else { self.output.clone() };
         let (junit, summary) = (named(&self.junit), named(&self.summary));
@@ -50,9 +50,11 @@ impl ReportArgs {
         };
         let result = Some(place(&output)?);
         let paths = [result, junit.as_ref().map(place).transpose()?, summary.as_ref().map(place).transpose()?];
-        let taken: Vec<Utf8PathBuf> = paths.iter().flatten().cloned().chain([fs::clean(config)]).collect();
-        if let Some(at) = (1..taken.len()).find(|&at| taken[..at].contains(&taken[at]) && fs::is_plain(&taken[at])) {
-            let what = format!("cannot write {}: another report or the config stands there", taken[at]);
+        let taken: Vec<Utf8PathBuf> = paths.iter().flatten().cloned().collect();
+        let inputs: Vec<Utf8PathBuf> = inputs.iter().map(|path| fs::clean(path)).collect();
+        let again = |at: usize| taken[..at].contains(&taken[at]) || inputs.contains(&taken[at]);
+        if let Some(at) = (0..taken.len()).find(|&at| again(at) && fs::is_plain(&taken[at])) {
+            let what = format!("cannot write {}: another report stands there, or what is read", taken[at]);
             return Err(Error::invalid(what).hint("give every file a path of its own"));
         }
         Ok(Reports { output, junit, summary, paths })
