@@ -40,14 +40,19 @@ fn merged_shards_are_what_one_machine_writes() {
     let gait = fixtures(&ALL);
     gait.file("fixtures/b/runpack.zip", "damaged");
     for (flags, code) in [("--candidate-dir new", 6), ("--skip b/ --candidate-dir new", 5), ("--skip b/", 0)] {
-        let one = gait.run(&format!("regress run {flags} --output one.json --summary one.md --json")).code(code).json();
+        let one = gait
+            .run(&format!("regress run {flags} --output one.json --summary one.md --html one.html --json"))
+            .code(code)
+            .json();
         for total in [1, 3, 20] {
             let parts = shards(&gait, total, flags).join(" ");
-            let out =
-                gait.run(&format!("regress merge {parts} --output all.json --summary all.md --junit all.xml --json"));
+            let out = gait.run(&format!(
+                "regress merge {parts} --output all.json --summary all.md --junit all.xml --html all.html --json"
+            ));
             let all = out.code(code).json();
             assert_eq!(gait.text("all.json"), gait.text("one.json"), "{total} {flags}");
             assert_eq!(gait.text("all.md"), gait.text("one.md"), "{total} {flags}");
+            assert_eq!(gait.text("all.html"), gait.text("one.html"), "{total} {flags}");
             for key in ["ok", "failed", "failed_fixtures", "top_failure_reason", "graders", "candidates", "status"] {
                 assert_eq!(all.get(key), one.get(key), "{key} {total} {flags}");
             }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod html;
+
 use gait::kernel::clock::Timestamp;
 use gait::report::model::{Case, Exercised, Grade, Place, Report, Status};
 use gait::report::{annotations, json, junit, summary, text};

@@ -227,6 +227,7 @@ impl Ran {
         set("output", self.reports.output.as_str().into());
         set("junit", json!(self.reports.junit));
         set("summary", json!(self.reports.summary));
+        set("html", json!(self.reports.html));
         set("shard", json!(report.shard));
         members.insert("candidates".to_owned(), report.exercised.with_candidate.into());
         members
@@ -263,6 +264,7 @@ impl Ran {
             ("output", Some(&self.reports.output)),
             ("junit", self.reports.junit.as_ref()),
             ("summary", self.reports.summary.as_ref()),
+            ("html", self.reports.html.as_ref()),
         ];
         files.into_iter().filter_map(|(name, path)| Some(format!("{name}: {}", path?))).collect()
     }
