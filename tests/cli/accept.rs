@@ -303,6 +303,12 @@ fn a_fixture_that_begins_anew_drops_its_chain() {
     gait.run("regress init --from today --name a --force").code(0);
     assert!(!gait.exists(CHAIN));
     gait.run("regress run").code(0);
+    // Another run of the same name.
+    let gait = twice();
+    gait.record("later", &[OLD]);
+    gait.run("regress init --from later --name a --force").code(0);
+    assert_eq!(gait.json(METADATA).get("baselines_head"), None);
+    gait.run("regress run").code(0);
 }
 
 #[test]

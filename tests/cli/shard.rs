@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 const OLD: &str = r#"{"id":"c","tool":"refund","args":{"amount":5},"result":{"ok":true}}"#;
 const NEW: &str = r#"{"id":"c","tool":"refund","args":{"amount":9},"result":{"ok":true}}"#;
 
-/// Fixtures `names`, with today's runs in `new`: `red` differs, the others do not.
+/// Fixtures `names`, recorded one day after the other, with today's runs in `new`: `red` differs, the others do not.
 fn fixtures(names: &[&str]) -> Gait {
     let gait = Gait::new();
-    for name in names {
-        gait.fixture(name, &[OLD]);
+    for (day, name) in (10..).zip(names) {
+        gait.fixture(name, &[&OLD.replacen('{', &format!(r#"{{"ts":"2026-03-{day}T10:00:00Z","#), 1)]);
         gait.record(&format!("today_{name}"), &[if *name == "red" { NEW } else { OLD }]);
         gait.copy(&format!("gait-out/runpack_today_{name}.zip"), &format!("new/{name}.zip"));
     }
@@ -38,8 +38,8 @@ fn names(result: &Value) -> Vec<String> {
 #[test]
 fn merged_shards_are_what_one_machine_writes() {
     let gait = fixtures(&ALL);
-    gait.file("fixtures/b/runpack.zip", "damaged");
-    for (flags, code) in [("--candidate-dir new", 6), ("--skip b/ --candidate-dir new", 5), ("--skip b/", 0)] {
+    gait.file("fixtures/a/runpack.zip", "damaged");
+    for (flags, code) in [("--candidate-dir new", 6), ("--skip a/ --candidate-dir new", 5), ("--skip a/", 0)] {
         let one = gait
             .run(&format!("regress run {flags} --output one.json --summary one.md --html one.html --json"))
             .code(code)
