@@ -128,7 +128,7 @@ impl Command {
             Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
-            Self::Regress(cmd) => cmd.run(json),
+            Self::Regress(cmd) => cmd.run(clock, json),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
             Self::Completions(cmd) => cmd.run(Root::command()),

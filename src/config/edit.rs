@@ -1,6 +1,6 @@
 //! One fixture more in a `gait.yaml`, everything else left as it was written.
 
-use crate::config::document::{Document, Member, Node, Syntax, Value};
+use crate::config::document::{Document, Member, Node, Place, Syntax, Value};
 use crate::config::suite::{self, Entry, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
@@ -185,4 +185,64 @@ fn quoted(text: &str) -> Result<String> {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
         && !matches!(text.to_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
     if plain { Ok(text.to_owned()) } else { encode::record(text) }
+}
+
+/// The text of the config with another run id for the fixture `name`, where one is written: only that scalar changes.
+/// `None`: nothing has to be changed.
+pub fn with_run_id(suite: &Suite, name: &str, run_id: &str) -> Result<Option<String>> {
+    let document = &suite.document;
+    let listed = suite.fixtures.iter().find(|entry| entry.name == name);
+    let Some(listed) = listed.filter(|entry| entry.run_id.as_deref().is_some_and(|old| old != run_id)) else {
+        return Ok(None);
+    };
+    let place = run_id_place(document, listed).ok_or_else(|| run_by_hand(document, listed.place))?;
+    let start: usize = document.text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
+    let line = &document.text[start..];
+    let start = start + line.char_indices().nth(place.column - 1).map_or(line.len(), |(at, _)| at);
+    let written = match document.syntax {
+        Syntax::Json => encode::record(run_id)?,
+        Syntax::Yaml => quoted(run_id)?,
+    };
+    let end = start + scalar(&document.text[start..]);
+    let text = format!("{}{written}{}", &document.text[..start], &document.text[end..]);
+    let changed = |entry: &Entry| if entry.name == name { Some(run_id.to_owned()) } else { entry.run_id.clone() };
+    let again = Document::parse(&document.path, text.clone()).and_then(Suite::of);
+    let same = |again: Suite| {
+        let pairs = || suite.fixtures.iter().zip(&again.fixtures);
+        again.fixtures.len() == suite.fixtures.len()
+            && pairs().all(|(old, new)| (&old.name, &old.runpack) == (&new.name, &new.runpack))
+            && pairs().all(|(old, new)| changed(old) == new.run_id)
+            && (&suite.fixture_set, &suite.discover) == (&again.fixture_set, &again.discover)
+    };
+    if again.is_ok_and(same) { Ok(Some(text)) } else { Err(run_by_hand(document, place)) }
+}
+
+fn run_id_place(document: &Document, entry: &Entry) -> Option<Place> {
+    let member = |node: &Node, key: &str| match &node.value {
+        Value::Map(members) => members.iter().find(|member| member.key == key).map(|member| member.node.clone()),
+        _ => None,
+    };
+    let Value::List(items) = member(&document.root, "fixtures")?.value else { return None };
+    let item = items.into_iter().find(|item| item.place == entry.place)?;
+    member(&item, "run_id").map(|node| node.place)
+}
+
+/// How many bytes the scalar at the start of `text` takes. A guess for plain ones: the whole is read again afterwards.
+fn scalar(text: &str) -> usize {
+    let mut escaped = false;
+    match text.as_bytes().first() {
+        Some(quote @ (b'"' | b'\'')) => {
+            let ends = |byte: u8| {
+                let end = byte == *quote && !escaped;
+                escaped = byte == b'\\' && *quote == b'"' && !escaped;
+                end
+            };
+            text.bytes().skip(1).position(ends).map_or(text.len(), |at| at + 2)
+        }
+        _ => text.find(['\n', '\r', ',', '}', '#']).map_or(text.len(), |end| text[..end].trim_end().len()),
+    }
+}
+
+fn run_by_hand(document: &Document, place: Place) -> Error {
+    document.error(place, "the run id cannot be changed here").hint("write `run_id` as a plain text, or remove it")
 }

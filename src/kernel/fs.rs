@@ -216,6 +216,14 @@ pub fn write_new(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     draft.publish_new()
 }
 
+/// Removes a file; that there is none is fine.
+pub fn remove(path: impl AsRef<Path>) -> Result<()> {
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a file of at most `limit` bytes.
 pub fn read(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
     let path = path.as_ref();

@@ -5,9 +5,11 @@ use crate::config::suite;
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs::SETTINGS_LIMIT;
+use crate::regress::baselines::{self, Chain, Standing};
 use crate::regress::discover::Listed;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::{SignatureStatus, Trust};
+use crate::sign::envelope::Check;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -39,6 +41,9 @@ pub struct Metadata {
     pub session_chain: Option<String>,
     #[serde(skip_serializing_if = "is_zero")]
     pub checkpoint_index: i64,
+    /// Digest of the last record in `baselines.jsonl`, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baselines_head: Option<String>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
     /// Unknown keys, one line each.
@@ -64,6 +69,7 @@ impl Metadata {
             diff_allow_changed_files: Vec::new(),
             session_chain: None,
             checkpoint_index: 0,
+            baselines_head: None,
             rest: Map::new(),
             warnings: Vec::new(),
         }
@@ -103,6 +109,7 @@ impl Metadata {
                 .map(str::to_owned)
                 .collect(),
             session_chain: text(fields.text("session_chain")?),
+            baselines_head: text(fields.text("baselines_head")?),
             expected_replay_exit_code,
             checkpoint_index,
             runpack,
@@ -149,8 +156,17 @@ pub struct Demands {
 }
 
 impl Fixture {
-    /// Loads the fixture `listed`: the baseline read once and verified, `fixture.json` checked against it.
+    /// Loads the fixture `listed`: the baseline read once and verified, `fixture.json` and the chain of accepted
+    /// baselines checked against it.
     pub fn load(listed: &Listed, demands: &Demands) -> Result<Self, Unloadable> {
+        let fixture = Self::open(listed, demands)?;
+        let chain = fixture.chain(demands)?;
+        agree(listed, &fixture, chain.as_ref())?;
+        Ok(fixture)
+    }
+
+    /// As [`Fixture::load`], but config, metadata, baseline and chain may speak of different runs.
+    pub fn open(listed: &Listed, demands: &Demands) -> Result<Self, Unloadable> {
         let path = Utf8Path::new(&listed.runpack);
         let refuse = |code| move |error: Error| Unloadable { code, what: error.to_string() };
         let source = Source::open(path.as_std_path()).map_err(refuse("runpack_not_found"))?;
@@ -174,14 +190,49 @@ impl Fixture {
         {
             return Err(Unloadable { code: "fixture_metadata_invalid", what: unknown.clone() });
         }
-        agree(listed, &metadata, &baseline)?;
         Ok(Self { name: listed.name.clone(), runpack: listed.runpack.clone(), dir, metadata, baseline })
+    }
+
+    /// The chain of accepted baselines, which has to hold and to end at this baseline.
+    fn chain(&self, demands: &Demands) -> Result<Option<Chain>, Unloadable> {
+        let refuse = |code, what: String| Unloadable { code, what };
+        let chain = Chain::read(&self.dir).map_err(|error| refuse(baselines::BROKEN, error.to_string()))?;
+        let (head, digest) = (&self.metadata.baselines_head, &self.baseline.contents.manifest.manifest_digest);
+        match baselines::standing(&self.name, chain.as_ref(), head.as_deref(), digest) {
+            Ok(Standing::Settled) => {}
+            Ok(Standing::Unfinished) => {
+                let what = format!("an acceptance was cut off: {}", repeat(&self.name));
+                return Err(refuse(baselines::UNFINISHED, what));
+            }
+            Err(fault) => return Err(refuse(baselines::BROKEN, fault)),
+        }
+        let Some(chain) = chain else { return Ok(None) };
+        let checks = chain.signatures(&baselines::keys(&demands.trust));
+        for (number, check) in checks.map_err(|error| refuse(baselines::BROKEN, error.to_string()))? {
+            let place = format!("{}: record {number}", baselines::FILE);
+            match check {
+                Check::Valid => {}
+                Check::UnknownKey if !demands.require_signature => {}
+                Check::UnknownKey => {
+                    let what = format!("{place}: a trusted signature is required, its key is not trusted here");
+                    return Err(refuse("signature_required", what));
+                }
+                Check::Refused(why) => return Err(refuse(baselines::BROKEN, format!("{place}: {why}"))),
+            }
+        }
+        Ok(Some(chain))
     }
 }
 
+/// What finishes an acceptance that was cut off.
+fn repeat(fixture: &str) -> String {
+    format!("repeat `gait regress accept {fixture}`, and nothing is lost")
+}
+
 /// Config, metadata and baseline have to speak of the same fixture and the same run.
-fn agree(listed: &Listed, metadata: &Metadata, baseline: &Pack) -> Result<(), Unloadable> {
+fn agree(listed: &Listed, fixture: &Fixture, chain: Option<&Chain>) -> Result<(), Unloadable> {
     let refuse = |code, what: String| Err(Unloadable { code, what });
+    let Fixture { metadata, baseline, .. } = fixture;
     if metadata.name != listed.name {
         let what = format!("fixture.json names fixture {:?}, the config {:?}", metadata.name, listed.name);
         return refuse("fixture_metadata_invalid", what);
@@ -190,7 +241,11 @@ fn agree(listed: &Listed, metadata: &Metadata, baseline: &Pack) -> Result<(), Un
     let claims = [("fixture.json", Some(&metadata.run_id)), ("the config", listed.run_id.as_ref())];
     for (place, claim) in claims {
         if let Some(claim) = claim.filter(|claim| *claim != run_id) {
-            return refuse("run_id_mismatch", format!("{place} names run {claim:?}, the runpack {run_id:?}"));
+            let cut_off = place == "the config"
+                && chain.and_then(|chain| chain.links.last()).is_some_and(|last| last.record.previous_run_id == *claim);
+            let advice = if cut_off { format!(": {}", repeat(&listed.name)) } else { String::new() };
+            let what = format!("{place} names run {claim:?}, the runpack {run_id:?}{advice}");
+            return refuse("run_id_mismatch", what);
         }
     }
     Ok(())

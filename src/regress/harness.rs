@@ -17,8 +17,9 @@ use crate::regress::fixture::Demands;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
 use crate::regress::select::{self, Filters, Selected};
+use crate::regress::shard::{self, Part};
 use crate::regress::trials;
-use crate::report::model::{Exercised, Report};
+use crate::report::model::{Exercised, Report, Shard};
 use crate::runpack::record::PRODUCER;
 use crate::runpack::verify::Trust;
 use libtest_mimic::{Arguments, FormatSetting};
@@ -33,6 +34,8 @@ pub struct Options {
     /// Path of the `gait.yaml`.
     pub config: String,
     pub filters: Filters,
+    /// Only the fixtures of this shard are run.
+    pub shard: Option<Part>,
     /// `--candidate` values.
     pub candidates: Vec<String>,
     /// Folder of candidates, if one was named.
@@ -50,6 +53,9 @@ pub struct Plan {
     pub fixtures: Arc<Vec<Selected>>,
     /// Unknown keys in the config, one line each.
     pub warnings: Vec<String>,
+    /// Why there is nothing to run, all shards together.
+    nothing: Option<String>,
+    shard: Option<Shard>,
     rules: Arc<Rules>,
     threads: NonZero<usize>,
 }
@@ -66,26 +72,44 @@ pub fn plan(options: Options) -> Result<Plan> {
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
     let rules = Rules { demands: options.demands, candidates, require_candidate: options.require_candidate };
+    let mut fixtures = select::select(fixtures, &options.filters);
+    let nothing = nothing(&fixtures);
+    let mut shard = None;
+    if let Some(part) = options.shard {
+        let fixtures_digest = shard::list_digest(&suite.fixture_set, &fixtures)?;
+        fixtures.retain(|selected| part.holds(&selected.listed.name));
+        shard = Some(Shard { index: part.index, total: part.total, fixtures_digest });
+    }
     Ok(Plan {
         fixture_set: suite.fixture_set,
-        fixtures: Arc::new(select::select(fixtures, &options.filters)),
+        fixtures: Arc::new(fixtures),
+        nothing,
+        shard,
         warnings: suite.warnings,
         rules: Arc::new(rules),
         threads: options.threads.unwrap_or_else(pool::default_threads),
     })
 }
 
+/// Why a selection holds nothing to run.
+fn nothing(fixtures: &[Selected]) -> Option<String> {
+    if fixtures.iter().any(|selected| !selected.graders.is_empty()) {
+        return None;
+    }
+    let first = fixtures.iter().flat_map(Selected::names).min();
+    Some(first.map_or_else(
+        || "the filters select no case".to_owned(),
+        |first| format!("the filters select no grader: {first} checks loading only"),
+    ))
+}
+
 impl Plan {
-    /// Refuses a selection with no grader in it: such a run would be green on nothing.
+    /// Refuses a selection with no grader in it: such a run would be green on nothing. A shard may be empty.
     pub fn refuse_nothing(&self) -> Result<()> {
-        if self.fixtures.iter().any(|selected| !selected.graders.is_empty()) {
-            return Ok(());
+        match &self.nothing {
+            None => Ok(()),
+            Some(what) => Err(Error::invalid(what).hint("see all cases with `gait regress run --list`")),
         }
-        let what = match self.names().as_slice() {
-            [] => "the filters select no case".to_owned(),
-            [first, ..] => format!("the filters select no grader: {first} checks loading only"),
-        };
-        Err(Error::invalid(what).hint("see all cases with `gait regress run --list`"))
     }
 
     /// Names of all selected cases, sorted (byte order).
@@ -125,6 +149,7 @@ impl Plan {
                 with_candidate: judged.iter().filter(|judged| judged.exercised).count(),
                 fixtures: judged.len(),
             },
+            shard: self.shard.clone(),
         }
     }
 
@@ -163,6 +188,7 @@ pub fn main_with(config: &str) -> ExitCode {
         plan(Options {
             config: config.to_owned(),
             filters,
+            shard: None,
             candidates: Vec::new(),
             candidate_dir: std::env::var(candidate::DIR_VAR).ok(),
             require_candidate: false,

@@ -6,6 +6,7 @@ use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::kernel::json::encode;
+use crate::regress::baselines::{self, Chain};
 use crate::regress::fixture::{self, FOLDER, METADATA, Metadata, RUNPACK};
 use crate::runpack::locate;
 use crate::runpack::read::Pack;
@@ -46,6 +47,8 @@ pub struct Plan {
     metadata: String,
     config: String,
     fresh: bool,
+    /// The accepted baselines that lead to another run are dropped.
+    chain: bool,
 }
 
 /// A fixture on disk.
@@ -81,14 +84,18 @@ fn read_and_check(request: &Request, trust: &Trust) -> Result<Plan> {
         name => name.to_owned(),
     };
     fixture::check_given_name(&name)?;
-    let existing = existing(&name, &pack, request.force)?;
+    let mut existing = existing(&name, &pack, request.force)?;
+    let chain = request.force && !continues(&name, &pack);
+    if let Some(existing) = existing.as_mut().filter(|_| chain) {
+        existing.baselines_head = None;
+    }
     let metadata = metadata(&name, &run_id, request, &origin, existing.as_ref());
     let runpack = format!("{FOLDER}/{name}/{RUNPACK}");
     let mut listings = siblings(&name)?;
     listings.push(Listing { name: name.clone(), run_id: run_id.clone(), runpack: runpack.clone() });
     listings.sort_by(|a, b| a.name.cmp(&b.name));
     let config = config(&name, &runpack, &listings)?;
-    Ok(Plan { metadata: encode::document(&metadata)?, fresh: existing.is_none(), name, run_id, bytes, config })
+    Ok(Plan { metadata: encode::document(&metadata)?, fresh: existing.is_none(), chain, name, run_id, bytes, config })
 }
 
 impl Plan {
@@ -103,6 +110,9 @@ impl Plan {
             draft.publish()?;
         } else {
             fs::make_dir(&dir)?;
+            if self.chain {
+                fs::remove(dir.join(baselines::FILE))?;
+            }
             fs::write(dir.join(RUNPACK), &self.bytes)?;
             fs::write(dir.join(METADATA), self.metadata.as_bytes())?;
         }
@@ -176,6 +186,13 @@ fn existing(name: &str, pack: &Pack, force: bool) -> Result<Option<Metadata>> {
         }
     }
     Ok(metadata)
+}
+
+/// Whether the fixture's accepted baselines end at this pack.
+fn continues(name: &str, pack: &Pack) -> bool {
+    let chain = Chain::read(&Utf8Path::new(FOLDER).join(name)).ok().flatten();
+    let last = chain.as_ref().and_then(|chain| chain.links.last());
+    last.is_some_and(|last| last.record.manifest_digest == pack.contents.manifest.manifest_digest)
 }
 
 /// The metadata to write: what a person set for this run stays unless the request says otherwise.

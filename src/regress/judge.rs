@@ -3,6 +3,7 @@
 use crate::kernel::archive::source::Source;
 use crate::kernel::clock::{Stopwatch, Timestamp};
 use crate::kernel::error::Error;
+use crate::regress::baselines;
 use crate::regress::candidate::{Candidates, Given};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
@@ -105,8 +106,11 @@ fn load(path: &Utf8PathBuf, trust: &Trust) -> Result<Pack, Error> {
 
 /// A fixture that cannot be loaded fails as `<fixture>/load`; none of its graders has anything to say.
 fn refused(listed: &Listed, why: &Unloadable, elapsed: Duration) -> Judged {
-    let verdict =
-        Verdict { next: format!("gait verify {}", shell_word(&listed.runpack)), ..Verdict::error(why.code, &why.what) };
+    let next = match why.code {
+        baselines::BROKEN | baselines::UNFINISHED => format!("gait regress log {}", shell_word(&listed.name)),
+        _ => format!("gait verify {}", shell_word(&listed.runpack)),
+    };
+    let verdict = Verdict { next, ..Verdict::error(why.code, &why.what) };
     Judged {
         cases: Vec::new(),
         unloadable: Some(case(listed, LOAD, verdict, elapsed)),

@@ -1,11 +1,13 @@
 //! Recorded runs as test cases: a fixture is a runpack, a case is one grader on it.
 //!
 //! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `harness` (load, grade, report; as
-//! libtest cases too).
+//! libtest cases too), `accept` (a candidate becomes the baseline, `baselines` the signed chain of such decisions).
 //!
 //! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
 
+pub mod accept;
 pub mod align;
+pub mod baselines;
 pub mod candidate;
 pub mod case;
 pub mod discover;
@@ -17,4 +19,5 @@ pub mod init;
 pub mod judge;
 pub mod pool;
 pub mod select;
+pub mod shard;
 pub mod trials;

@@ -3,7 +3,7 @@
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::Result;
 use crate::kernel::json::encode::{self, Sorted};
-use crate::report::model::{Report, SCHEMA_ID, SCHEMA_VERSION, Status};
+use crate::report::model::{Report, SCHEMA_ID, SCHEMA_VERSION, Shard, Shown, Status};
 use serde::Serialize;
 
 /// Keys in the order they are written.
@@ -16,6 +16,11 @@ struct Document<'a> {
     fixture_set: &'a str,
     status: Status,
     graders: Vec<Graded<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'a Shard>,
+    /// Only a shard has to tell everything it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<Shown>,
 }
 
 #[derive(Serialize)]
@@ -44,5 +49,7 @@ pub fn render(report: &Report) -> Result<String> {
                 details: Sorted::Members(&grade.details),
             })
             .collect(),
+        shard: report.shard.as_ref(),
+        shown: report.shard.as_ref().map(|_| report.shown()),
     })
 }

@@ -51,7 +51,7 @@ impl Grade {
 }
 
 /// A place in a file a person wrote, 1-based.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub file: String,
     pub line: usize,
@@ -72,10 +72,39 @@ pub struct Case {
 }
 
 /// How many fixtures were compared with a run of today's agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exercised {
     pub with_candidate: usize,
     pub fixtures: usize,
+}
+
+/// Which part of a run this is, as written; `index` from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    pub index: usize,
+    pub total: usize,
+    /// Digest of all selected fixtures and cases: the same in every shard of a run.
+    pub fixtures_digest: String,
+}
+
+/// What only people need, as a shard writes it for whoever joins the shards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Shown {
+    pub cases: Vec<ShownCase>,
+    pub footers: Vec<(String, String)>,
+    pub exercised: Exercised,
+}
+
+/// The part of a [`Case`] that is not its grade.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ShownCase {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next: String,
 }
 
 /// A whole run: cases sorted by name (byte order).
@@ -88,6 +117,8 @@ pub struct Report {
     /// The ticket footer of each fixture with a sound baseline: (fixture, one line).
     pub footers: Vec<(String, String)>,
     pub exercised: Exercised,
+    /// Set when this is one of several parts.
+    pub shard: Option<Shard>,
 }
 
 impl Report {
@@ -114,6 +145,17 @@ impl Report {
         let Exercised { with_candidate, fixtures } = self.exercised;
         let missing = fixtures - with_candidate.min(fixtures);
         (missing > 0).then(|| format!("{missing} of {fixtures} fixtures were not run against an agent"))
+    }
+
+    /// What a joined report needs besides the grades.
+    pub fn shown(&self) -> Shown {
+        let case = |case: &Arc<Case>| ShownCase {
+            name: case.grade.name.clone(),
+            evidence: case.evidence.clone(),
+            place: case.place.clone(),
+            next: case.next.clone(),
+        };
+        Shown { cases: self.cases.iter().map(case).collect(), footers: self.footers.clone(), exercised: self.exercised }
     }
 
     /// The ticket footer of `fixture`.

@@ -194,3 +194,43 @@ fn keys_that_were_there_stay_and_new_ones_are_whole() {
         gait.run("keys trust gait-out/keys/gait_public.key").code(0);
     }
 }
+
+#[test]
+fn an_acceptance_is_written_in_an_order_that_can_be_finished() {
+    let files = ["fixtures/a/baselines.jsonl", "fixtures/a/runpack.zip", "fixtures/a/fixture.json", "gait.yaml"];
+    let prepared = Gait::new();
+    for run in ["new", "old"] {
+        let call = serde_json::json!({ "tool": "read.file", "args": { "text": long(run) } });
+        prepared.record(run, &[&call.to_string()]);
+    }
+    prepared.run("regress init --from old --name a").code(0);
+    prepared.run("regress run --candidate new").code(5);
+    let before = prepared.tree();
+    let (mut killed, mut between) = (0, 0);
+    for moment in 0..6 {
+        for _ in 0..3 {
+            let gait = Gait::new();
+            before.iter().for_each(|(name, bytes)| {
+                gait.file(name, bytes);
+            });
+            let changed = |file: &str| std::fs::read(gait.path(file)).ok().as_ref() != before.get(file);
+            let line = "regress accept a --reason r --candidate new";
+            killed += usize::from(killed_when(&gait, line, || match moment {
+                0 => true,
+                1 => holds(&gait.path("fixtures/a"), ".tmp-"),
+                at => changed(files[at - 2]),
+            }));
+            let written: Vec<bool> = files.iter().map(|file| changed(file)).collect();
+            let count = written.iter().filter(|changed| **changed).count();
+            assert!(written[..count].iter().all(|changed| *changed), "{written:?}");
+            between += usize::from((1..files.len()).contains(&count));
+            let out = gait.run("regress run");
+            assert_eq!(out.code == 0, matches!(count, 0 | 4), "{written:?}: {}", out.stdout);
+            assert!(out.code == 0 || out.stdout.contains("repeat `gait regress accept a`"), "{}", out.stdout);
+            gait.run(line).code(if count == files.len() { 6 } else { 0 });
+            gait.run("regress run --candidate new").code(0);
+            gait.run("regress log a").code(0).says(&["records=1"]);
+        }
+    }
+    assert!(killed > 0 && between > 0, "{killed} {between}");
+}

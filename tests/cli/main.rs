@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod accept;
 mod candidates;
 mod cases;
 mod compare;
@@ -13,4 +14,5 @@ mod kit;
 mod properties;
 mod record;
 mod reports;
+mod shard;
 mod verify;

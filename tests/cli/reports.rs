@@ -65,12 +65,13 @@ fn annotations_stand_at_the_fixture() {
 #[test]
 fn the_answer_names_the_files() {
     let gait = failing();
-    let line = "regress run --candidate a=today --json --output out/r.json --junit out/j.xml --summary out/s.md";
+    let line = "regress run --candidate a=today --json --output out/r.json --junit out/j.xml --summary out/s.md --html out/p.html";
     let answer = gait.run(line).code(5).json();
-    assert_eq!(answer["artifact_paths"], json!(["out/r.json", "out/j.xml", "out/s.md"]));
+    assert_eq!(answer["artifact_paths"], json!(["out/r.json", "out/j.xml", "out/s.md", "out/p.html"]));
     assert_eq!((&answer["ok"], &answer["status"], &answer["failed"]), (&json!(false), &json!("fail"), &json!(1)));
     assert_eq!((&answer["graders"], &answer["candidates"]), (&json!(6), &json!(1)));
     assert_eq!(answer.get("error"), None);
+    assert!(gait.text("out/p.html").contains("<ins class=\"value after\">+ 500</ins>"));
     for file in ["out/r.json", "out/j.xml", "out/s.md"] {
         assert!(gait.exists(file), "{file}");
     }
@@ -89,7 +90,13 @@ fn outputs_stay_where_they_may_go() {
 #[test]
 fn two_reports_cannot_share_a_file() {
     let gait = failing();
-    for flags in ["--output x --junit x", "--junit ./y --summary y", "--output gait.yaml", "--junit ./gait.yaml"] {
+    for flags in [
+        "--output x --junit x",
+        "--junit ./y --summary y",
+        "--html z --summary z",
+        "--output gait.yaml",
+        "--junit ./gait.yaml",
+    ] {
         let before = gait.tree();
         gait.run(&format!("regress run {flags}")).code(6);
         assert_eq!(gait.tree(), before, "{flags}");

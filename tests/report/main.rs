@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod html;
+
 use gait::kernel::clock::Timestamp;
 use gait::report::model::{Case, Exercised, Grade, Place, Report, Status};
 use gait::report::{annotations, json, junit, summary, text};
@@ -35,6 +37,7 @@ fn report(cases: Vec<Case>, with_candidate: usize, fixtures: usize) -> Report {
             "GAIT run_id=run_alpha manifest=sha256:00 verify=\"gait verify run_alpha\"".into(),
         )],
         exercised: Exercised { with_candidate, fixtures },
+        shard: None,
         cases: cases.into_iter().map(Arc::new).collect(),
     }
 }

@@ -1,9 +1,14 @@
 //! The group `gait regress`.
 
 use crate::cli::output::Answer;
+use crate::cli::regress::accept::AcceptCmd;
 use crate::cli::regress::bootstrap::BootstrapCmd;
 use crate::cli::regress::init::InitCmd;
+use crate::cli::regress::log::LogCmd;
+use crate::cli::regress::merge::MergeCmd;
+use crate::cli::regress::review::ReviewCmd;
 use crate::cli::regress::run::RunCmd;
+use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
 use clap::{Args, Subcommand};
 
@@ -19,15 +24,23 @@ enum Verb {
     Init(InitCmd),
     Run(Box<RunCmd>),
     Bootstrap(Box<BootstrapCmd>),
+    Merge(MergeCmd),
+    Accept(AcceptCmd),
+    Review(ReviewCmd),
+    Log(LogCmd),
 }
 
 impl RegressCmd {
     /// Runs the verb.
-    pub fn run(self, json: bool) -> Result<Answer> {
+    pub fn run(self, clock: Clock, json: bool) -> Result<Answer> {
         match self.verb {
             Verb::Init(cmd) => cmd.run(),
             Verb::Run(cmd) => cmd.run(json),
             Verb::Bootstrap(cmd) => cmd.run(json),
+            Verb::Merge(cmd) => cmd.run(json),
+            Verb::Accept(cmd) => cmd.run(clock),
+            Verb::Review(cmd) => cmd.run(clock),
+            Verb::Log(cmd) => cmd.run(),
         }
     }
 }

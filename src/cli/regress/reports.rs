@@ -3,7 +3,7 @@
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::report::model::Report;
-use crate::report::{json, junit, summary};
+use crate::report::{html, json, junit, summary};
 use camino::Utf8PathBuf;
 use clap::Args;
 
@@ -19,9 +19,13 @@ pub struct ReportArgs {
     /// Markdown summary file
     #[arg(long, value_name = "FILE")]
     summary: Option<String>,
+    /// HTML file: one page, the calls side by side
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
 }
 
-const DEFAULT_OUTPUT: &str = "regress_result.json";
+/// Where the result of a run is unless told otherwise.
+pub const DEFAULT_OUTPUT: &str = "regress_result.json";
 
 /// Paths as given and as written.
 #[derive(Debug)]
@@ -31,15 +35,16 @@ pub struct Reports {
     /// The JUnit file as given.
     pub junit: Option<String>,
     pub summary: Option<String>,
-    paths: [Option<Utf8PathBuf>; 3],
+    pub html: Option<String>,
+    paths: [Option<Utf8PathBuf>; 4],
 }
 
 impl ReportArgs {
-    /// Checks where the files may go; nothing is written. `config` is no place for them.
-    pub fn reports(&self, config: &str) -> Result<Reports> {
+    /// Checks where the files may go; nothing is written. What is read, `inputs`, is no place for them.
+    pub fn reports(&self, inputs: &[&str]) -> Result<Reports> {
         let named = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
         let output = if self.output.is_empty() { DEFAULT_OUTPUT.to_owned() } else { self.output.clone() };
-        let (junit, summary) = (named(&self.junit), named(&self.summary));
+        let (junit, summary, html) = (named(&self.junit), named(&self.summary), named(&self.html));
         let place = |path: &String| {
             let place = fs::output_path(path)?;
             if place.is_dir() {
@@ -47,21 +52,23 @@ impl ReportArgs {
             }
             Ok(place)
         };
-        let result = Some(place(&output)?);
-        let paths = [result, junit.as_ref().map(place).transpose()?, summary.as_ref().map(place).transpose()?];
-        let taken: Vec<Utf8PathBuf> = paths.iter().flatten().cloned().chain([fs::clean(config)]).collect();
-        if let Some(at) = (1..taken.len()).find(|&at| taken[..at].contains(&taken[at]) && fs::is_plain(&taken[at])) {
-            let what = format!("cannot write {}: another report or the config stands there", taken[at]);
+        let other = |path: &Option<String>| path.as_ref().map(place).transpose();
+        let paths = [Some(place(&output)?), other(&junit)?, other(&summary)?, other(&html)?];
+        let taken: Vec<Utf8PathBuf> = paths.iter().flatten().cloned().collect();
+        let inputs: Vec<Utf8PathBuf> = inputs.iter().map(|path| fs::clean(path)).collect();
+        let again = |at: usize| taken[..at].contains(&taken[at]) || inputs.contains(&taken[at]);
+        if let Some(at) = (0..taken.len()).find(|&at| again(at) && fs::is_plain(&taken[at])) {
+            let what = format!("cannot write {}: another report stands there, or what is read", taken[at]);
             return Err(Error::invalid(what).hint("give every file a path of its own"));
         }
-        Ok(Reports { output, junit, summary, paths })
+        Ok(Reports { output, junit, summary, html, paths })
     }
 }
 
 impl Reports {
     /// The files by name, as `artifact_paths` lists them.
     pub fn artifacts(&self) -> Vec<String> {
-        let all = [Some(&self.output), self.junit.as_ref(), self.summary.as_ref()];
+        let all = [Some(&self.output), self.junit.as_ref(), self.summary.as_ref(), self.html.as_ref()];
         all.into_iter().flatten().map(|path| path.trim().to_owned()).collect()
     }
 
@@ -81,7 +88,7 @@ impl Reports {
     /// Writes every file, its folder made if missing.
     pub fn write(&self, report: &Report) -> Result<()> {
         type Render = fn(&Report) -> Result<String>;
-        let renders: [Render; 3] = [json::render, junit::render, summary::render];
+        let renders: [Render; 4] = [json::render, junit::render, summary::render, html::render];
         for (path, render) in self.paths.iter().zip(renders) {
             if let Some(path) = path {
                 fs::make_parent(path)?;

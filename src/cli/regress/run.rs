@@ -12,6 +12,7 @@ use crate::regress::fixture::Demands;
 use crate::regress::harness::{self, Options, Plan};
 use crate::regress::judge::LOAD;
 use crate::regress::select::Filters;
+use crate::regress::shard::Part;
 use crate::report::annotations;
 use crate::report::model::{Case, Report, Status};
 use clap::{Args, ValueEnum};
@@ -36,6 +37,9 @@ pub struct RunCmd {
     /// Print the names of the cases and run nothing
     #[arg(long)]
     list: bool,
+    /// Run one of N parts, each fixture in exactly one of them: for several machines, see `merge`
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Part>,
 }
 
 /// Which suite is run and how it is shown.
@@ -94,6 +98,7 @@ pub struct Ran {
     pub report: Report,
     pub reports: Reports,
     pub config: String,
+    label: &'static str,
     notes: Vec<String>,
     format: Format,
     annotations: Option<Annotations>,
@@ -104,13 +109,13 @@ impl RunCmd {
     pub fn run(self, json: bool) -> Result<Answer> {
         let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
         if self.list {
-            let plan = self.suite.plan(filters)?;
+            let plan = self.suite.plan(filters, self.shard)?;
             let names = plan.names();
             let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
             let notes = plan.warnings.into_iter().map(|warning| format!("warning: {warning}"));
             return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(notes));
         }
-        self.suite.run(filters, json)?.answer(json)
+        self.suite.run(filters, self.shard, json)?.answer(json)
     }
 }
 
@@ -119,7 +124,7 @@ impl SuiteArgs {
         if self.config.is_empty() { suite::DEFAULT_PATH } else { &self.config }
     }
 
-    fn plan(&self, filters: Filters) -> Result<Plan> {
+    fn plan(&self, filters: Filters, shard: Option<Part>) -> Result<Plan> {
         let demands = Demands {
             trust: self.trust.trust()?,
             require_signature: self.require_signature || Project::load()?.require_signature,
@@ -128,6 +133,7 @@ impl SuiteArgs {
         harness::plan(Options {
             config: self.config().to_owned(),
             filters,
+            shard,
             candidates: self.candidates.clone(),
             candidate_dir: self.candidate_dir.clone(),
             require_candidate: self.require_candidate,
@@ -138,15 +144,15 @@ impl SuiteArgs {
 
     /// Where the reports go, with those of an earlier run gone.
     pub fn cleared(&self) -> Result<Reports> {
-        let reports = self.reports.reports(self.config())?;
+        let reports = self.reports.reports(&[self.config()])?;
         reports.clear()?;
         Ok(reports)
     }
 
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
-    pub fn run(&self, filters: Filters, quiet: bool) -> Result<Ran> {
+    pub fn run(&self, filters: Filters, shard: Option<Part>, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let plan = self.plan(filters)?;
+        let plan = self.plan(filters, shard)?;
         plan.refuse_nothing()?;
         let outcomes = plan.start();
         if !quiet {
@@ -157,7 +163,7 @@ impl SuiteArgs {
         let unknown = plan.notes(&outcomes);
         let notes = plan.warnings.into_iter().chain(unknown).map(|warning| format!("warning: {warning}")).collect();
         let (format, annotations) = (self.format, self.annotations);
-        Ok(Ran { report, reports, config: self.config().to_owned(), notes, format, annotations })
+        Ok(Ran { label: "regress run", report, reports, config: self.config().to_owned(), notes, format, annotations })
     }
 }
 
@@ -172,6 +178,12 @@ impl Format {
 }
 
 impl Ran {
+    /// A run that was put together from its shards.
+    pub fn merged(report: Report, reports: Reports) -> Self {
+        let (label, config) = ("regress merge", suite::DEFAULT_PATH.to_owned());
+        Self { label, report, reports, config, notes: Vec::new(), format: Format::Pretty, annotations: None }
+    }
+
     /// How the process ends: a fixture that could not be loaded goes before a regression.
     pub fn exit(&self) -> Exit {
         match self.report.status() {
@@ -215,6 +227,8 @@ impl Ran {
         set("output", self.reports.output.as_str().into());
         set("junit", json!(self.reports.junit));
         set("summary", json!(self.reports.summary));
+        set("html", json!(self.reports.html));
+        set("shard", json!(report.shard));
         members.insert("candidates".to_owned(), report.exercised.with_candidate.into());
         members
     }
@@ -250,6 +264,7 @@ impl Ran {
             ("output", Some(&self.reports.output)),
             ("junit", self.reports.junit.as_ref()),
             ("summary", self.reports.summary.as_ref()),
+            ("html", self.reports.html.as_ref()),
         ];
         files.into_iter().filter_map(|(name, path)| Some(format!("{name}: {}", path?))).collect()
     }
@@ -269,7 +284,8 @@ impl Ran {
         Ok(answer.notes(notes))
     }
 
-    fn answer(self, json: bool) -> Result<Answer> {
+    /// The answer, with its text for people.
+    pub fn answer(self, json: bool) -> Result<Answer> {
         let mut members = self.members();
         if self.load_error().is_none() {
             members.insert("fixture_set".to_owned(), self.report.fixture_set.as_str().into());
@@ -277,7 +293,7 @@ impl Ran {
         }
         let exit = self.exit();
         let mut answer = match self.load_error() {
-            Some(error) => Answer::failure("regress run", &error),
+            Some(error) => Answer::failure(self.label, &error),
             None => Answer::new(&json!({}), exit)?,
         };
         for (key, value) in &members {
@@ -289,21 +305,22 @@ impl Ran {
 
     fn text(&self) -> String {
         let report = &self.report;
-        let set = &report.fixture_set;
+        let (label, set) = (self.label, &report.fixture_set);
         let mut lines = Vec::new();
         match (self.load_error(), report.status()) {
-            (Some(error), _) => lines.push(format!("regress run error: {error}")),
+            (Some(error), _) => lines.push(format!("{label} error: {error}")),
             (None, Status::Pass) => {
-                lines.push(format!("regress run ok: fixture_set={set} graders={}", report.cases.len()));
+                lines.push(format!("{label} ok: fixture_set={set} graders={}", report.cases.len()));
             }
             (None, Status::Fail) => {
-                lines.push(format!("regress run failed: fixture_set={set} failed={}", report.failed()));
+                lines.push(format!("{label} failed: fixture_set={set} failed={}", report.failed()));
             }
         }
         if report.status() == Status::Fail {
             lines.extend(self.failure_lines());
         }
         lines.extend(report.honesty());
+        lines.extend(report.shard.as_ref().map(|shard| format!("shard: {}/{}", shard.index, shard.total)));
         lines.extend(self.file_lines());
         lines.join("\n")
     }

@@ -1,6 +1,8 @@
 //! Grader `diff`: did today's run do what the recorded one did?
 
+use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
+use crate::kernel::json::canon;
 use crate::regress::align;
 use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
@@ -30,6 +32,7 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
             "reason_codes": outcome.reason_codes,
             "candidate": trial.path,
             "candidate_digest": digest(trial),
+            "diff_digest": diff_digest(subject, trial, &outcome),
         }));
         if verdict.reason_codes.is_empty() {
             verdict.details.extend(outcome.details);
@@ -64,6 +67,21 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
 
 fn digest(trial: &Trial) -> Value {
     trial.pack.as_ref().map_or(Value::Null, |pack| pack.contents.manifest.manifest_digest.as_str().into())
+}
+
+/// Digest of what differs between the baseline and a candidate that could be read, with the digests of both.
+fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value {
+    let mut told = json!({
+        "baseline": subject.fixture.baseline.contents.manifest.manifest_digest,
+        "candidate": digest(trial),
+    });
+    if told["candidate"].is_null() {
+        return Value::Null;
+    }
+    for key in ["changed_files", "calls", "calls_total"] {
+        told[key] = outcome.details.get(key).cloned().unwrap_or_default();
+    }
+    canon::of(&told).map_or(Value::Null, |bytes| Digest::of(&bytes).to_string().into())
 }
 
 /// Judges one candidate.

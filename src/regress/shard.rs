@@ -1,0 +1,48 @@
+//! Which fixtures one of several machines runs: by the name alone, so that a new fixture moves no other.
+
+use crate::kernel::digest::Digest;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::json::canon;
+use crate::regress::select::Selected;
+use std::str::FromStr;
+
+/// Most shards a run is cut into.
+const MOST: usize = 10_000;
+
+/// One of several shards: `index` from 1 to `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub index: usize,
+    pub total: usize,
+}
+
+impl Part {
+    /// Whether the fixture `name` is this shard's.
+    pub fn holds(&self, name: &str) -> bool {
+        let mut start = [0; 8];
+        start.copy_from_slice(&Digest::of(name.as_bytes()).bytes()[..8]);
+        u64::from_be_bytes(start) % self.total as u64 == self.index as u64 - 1
+    }
+}
+
+impl FromStr for Part {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers = text.split_once('/').and_then(|(k, n)| Some((k.trim().parse().ok()?, n.trim().parse().ok()?)));
+        match numbers {
+            Some((index, total)) if (1..=total).contains(&index) && total <= MOST => Ok(Self { index, total }),
+            _ => Err(Error::invalid(format!("{text:?} is no shard: write K/N, such as 1/4, with K from 1 to N"))),
+        }
+    }
+}
+
+/// Digest of everything that was selected, before it is cut into shards.
+pub fn list_digest(fixture_set: &str, fixtures: &[Selected]) -> Result<String> {
+    let listed = |selected: &Selected| {
+        let listed = &selected.listed;
+        serde_json::json!([listed.name, listed.run_id, selected.graders, selected.load])
+    };
+    let told = serde_json::json!([fixture_set, fixtures.iter().map(listed).collect::<Vec<_>>()]);
+    Ok(Digest::of(&canon::of(&told)?).to_string())
+}

@@ -1,0 +1,143 @@
+//! The calls of baseline and candidate side by side, as HTML, from `details.calls` of a grade.
+
+use crate::report::text::{clip, one_line, visible};
+use serde_json::{Map, Value};
+
+/// Most differences shown of one call.
+const DIFFERENCES: usize = 25;
+/// Most trials listed.
+const TRIALS: usize = 50;
+/// Longest value, in bytes.
+const VALUE_LIMIT: usize = 4_000;
+/// Longest name or path, in bytes.
+const NAME_LIMIT: usize = 400;
+
+/// Text for an HTML element or a quoted attribute: one line of at most `limit` bytes before escaping.
+pub fn line(text: &str, limit: usize) -> String {
+    escape(&one_line(&clip(text, limit)))
+}
+
+/// As [`line`], line ends kept.
+pub fn block(text: &str, limit: usize) -> String {
+    escape(&visible(&clip(text, limit)))
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '`' => out.push_str("&#96;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The differing calls in their order, with how many alike ones lie between them. Empty where none is listed.
+pub fn calls(details: &Map<String, Value>) -> String {
+    let Some(calls) = details.get("calls").and_then(Value::as_array).filter(|calls| !calls.is_empty()) else {
+        return String::new();
+    };
+    let mut out =
+        String::from("<div class=\"sides\"><span>baseline</span><span>candidate</span></div>\n<ol class=\"calls\">\n");
+    let mut next = 1;
+    for call in calls {
+        if let Some(at) = call["baseline_index"].as_u64() {
+            if at > next {
+                out.push_str(&format!("<li class=\"alike\"><span>{}</span></li>\n", counted(at - next, "alike")));
+            }
+            next = next.max(at.saturating_add(1));
+        }
+        out.push_str(&call_html(call));
+    }
+    let total = details.get("calls_total").and_then(Value::as_u64).unwrap_or_default();
+    let hidden = total.saturating_sub(calls.len() as u64);
+    if hidden > 0 {
+        out.push_str(&format!("<li class=\"alike\"><span>{} more calls differ</span></li>\n", hidden));
+    }
+    out.push_str("</ol>\n");
+    out
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {} {what}", if count == 1 { "call" } else { "calls" })
+}
+
+fn call_html(call: &Value) -> String {
+    let kind = match call["kind"].as_str() {
+        Some("missing") => "missing",
+        Some("extra") => "extra",
+        Some("moved") => "moved",
+        _ => "changed",
+    };
+    let tool = call["tool"].as_str().filter(|tool| !tool.is_empty()).unwrap_or("(no tool)");
+    let side = |class: &str, index: &Value, here: bool| {
+        if !here {
+            return format!("<div class=\"call {class} none\">no such call</div>\n");
+        }
+        let number = index.as_u64().map_or_else(String::new, |at| format!("<span class=\"quiet\">{at}.</span> "));
+        format!("<div class=\"call {class}\">{number}<b>{}</b></div>\n", line(tool, NAME_LIMIT))
+    };
+    let mut out = String::from("<li>\n");
+    out.push_str(&side("before", &call["baseline_index"], kind != "extra"));
+    out.push_str(&format!("<span class=\"mark\"><span class=\"badge {kind}\">{kind}</span></span>\n"));
+    out.push_str(&side("after", &call["candidate_index"], kind != "missing"));
+    let none = Vec::new();
+    let differences = call["differences"].as_array().unwrap_or(&none);
+    for difference in differences.iter().take(DIFFERENCES) {
+        let path = difference["path"].as_str().filter(|path| !path.is_empty()).unwrap_or("(the whole value)");
+        if path == "/tool_name" && matches!(kind, "missing" | "extra") {
+            continue;
+        }
+        let accepted = difference["accepted_by"].as_str();
+        let accepted = accepted.map_or_else(String::new, |rule| format!(" (accepted by {})", line(rule, NAME_LIMIT)));
+        let value = |key: &str, class: &str, tag: &str, mark: char| {
+            difference.get(key).map_or_else(String::new, |value| {
+                let value = line(&value.to_string(), VALUE_LIMIT);
+                format!("<{tag} class=\"value {class}\">{mark} {value}</{tag}>\n")
+            })
+        };
+        out.push_str(&value("baseline", "before", "del", '-'));
+        out.push_str(&format!("<span class=\"path\"><code>{}</code>{accepted}</span>\n", line(path, NAME_LIMIT)));
+        out.push_str(&value("candidate", "after", "ins", '+'));
+    }
+    let hidden = differences.len().saturating_sub(DIFFERENCES);
+    if hidden > 0 {
+        out.push_str(&format!("<span class=\"path all\">{hidden} more differences in this call</span>\n"));
+    }
+    out.push_str("</li>\n");
+    out
+}
+
+/// The trials of a case, where there were several.
+pub fn trials(details: &Map<String, Value>) -> String {
+    let Some(trials) = details.get("trials").and_then(Value::as_array).filter(|trials| trials.len() > 1) else {
+        return String::new();
+    };
+    let mut out = String::from(
+        "<table><thead><tr><th scope=\"col\">trial</th><th scope=\"col\">status</th><th scope=\"col\">reason \
+         codes</th><th scope=\"col\">candidate</th></tr></thead><tbody>\n",
+    );
+    for trial in trials.iter().take(TRIALS) {
+        let codes = trial["reason_codes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let codes: Vec<&str> = codes.iter().filter_map(Value::as_str).collect();
+        out.push_str(&format!(
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td><code>{}</code></td></tr>\n",
+            line(&trial["trial"].to_string(), NAME_LIMIT),
+            line(trial["status"].as_str().unwrap_or_default(), NAME_LIMIT),
+            line(&codes.join(", "), NAME_LIMIT),
+            line(trial["candidate"].as_str().unwrap_or_default(), NAME_LIMIT),
+        ));
+    }
+    out.push_str("</tbody></table>\n");
+    let hidden = trials.len().saturating_sub(TRIALS);
+    if hidden > 0 {
+        out.push_str(&format!("<p class=\"quiet\">{hidden} more trials</p>\n"));
+    }
+    out
+}
