@@ -22,15 +22,7 @@ pub struct Answer {
 impl Answer {
     /// An answer that ends with `exit`. `value` is an object; its keys may come in any order at any depth.
     pub fn new<T: Serialize + ?Sized>(value: &T, exit: Exit) -> Result<Self> {
-        let sorted = serde_json::to_value(value).map_err(failed)?;
-        Self::presorted(&sorted, exit)
-    }
-
-    /// As [`Answer::new`] for a large value whose nested objects have their keys sorted already.
-    pub fn presorted<T: Serialize + ?Sized>(value: &T, exit: Exit) -> Result<Self> {
-        let text = serde_json::to_string(value).map_err(failed)?;
-        let members = serde_json::from_str(&text).map_err(failed)?;
-        let answer = Self { members, text: String::new(), notes: Vec::new(), exit, category: exit.category() };
+        let answer = Self::text_only("", exit).members(value)?;
         answer.with("ok", &(exit == Exit::Ok))
     }
 
@@ -60,11 +52,12 @@ impl Answer {
         if let Some(reason) = error.reason() {
             members["reason_code"] = reason.into();
         }
-        let answer = Self::presorted(&members, exit).unwrap_or_else(|_| Self::text_only("", exit));
+        let answer = Self::new(&members, exit).unwrap_or_else(|_| Self::text_only("", exit));
         Self { category, text, ..answer }
     }
 
-    /// The same answer with a further member.
+    /// The same answer with a further member, the keys inside it in the order of its type. It is encoded once and
+    /// printed as it is: the way for a large value.
     pub fn with<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<Self> {
         let sorted = serde_json::to_value(value).map_err(failed)?;
         let raw = to_raw_value(&sorted).map_err(failed)?;
@@ -134,8 +127,7 @@ impl Answer {
                 let id = to_raw_value(correlation_id).ok();
                 self = self.raw("correlation_id", id);
             }
-            let line = encode::record(&self.members).unwrap_or_else(|_| ENCODE_FAILED.to_owned());
-            let _ = io::stdout().lock().write_all((line + "\n").as_bytes());
+            let _ = self.print_members(&mut io::stdout().lock());
         } else if !self.text.is_empty() {
             let mut text = self.text;
             if !text.ends_with('\n') {
@@ -144,6 +136,15 @@ impl Answer {
             let _ = anstream::stdout().lock().write_all(text.as_bytes());
         }
         let _ = io::stdout().lock().flush();
+    }
+
+    fn print_members(&self, out: &mut impl Write) -> io::Result<()> {
+        for (at, (key, value)) in self.members.iter().enumerate() {
+            let key = encode::record(key).unwrap_or_default();
+            write!(out, "{}{key}:", if at == 0 { '{' } else { ',' })?;
+            out.write_all(encode::escape(value.get()).as_bytes())?;
+        }
+        out.write_all(b"}\n")
     }
 }
 
@@ -166,8 +167,6 @@ pub fn stdout(text: &str) {
 pub fn stderr(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
-
-const ENCODE_FAILED: &str = r#"{"ok":false,"error":"failed to encode output","error_code":"encode_failed","error_category":"internal_failure","retryable":false}"#;
 
 fn failed(error: serde_json::Error) -> Error {
     Error::new(Kind::Internal, format!("cannot encode the output: {error}"))

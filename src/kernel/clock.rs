@@ -33,6 +33,9 @@ impl Timestamp {
     /// The same instant at offset zero, or the calendar's end if it lies beyond.
     #[must_use]
     pub fn utc(&self) -> Self {
+        if self.offset_minutes == 0 {
+            return *self;
+        }
         let span = jiff::SignedDuration::from_mins(i64::from(self.offset_minutes));
         let local = self.local.saturating_sub(span);
         Self { local, offset_minutes: 0 }
@@ -96,9 +99,14 @@ fn fraction(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let t = self.local;
-        let (date, time) = (t.date(), t.time());
-        write!(f, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day())?;
-        write!(f, "{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+        let mut text = *b"0000-00-00T00:00:00";
+        put(&mut text[..4], t.year().unsigned_abs());
+        if t.year() < 0 {
+            text[0] = b'-';
+        }
+        let pairs = [(5, t.month()), (8, t.day()), (11, t.hour()), (14, t.minute()), (17, t.second())];
+        pairs.iter().for_each(|&(at, number)| put(&mut text[at..at + 2], number.unsigned_abs().into()));
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())?;
         if t.subsec_nanosecond() != 0 {
             let digits = format!("{:09}", t.subsec_nanosecond());
             write!(f, ".{}", digits.trim_end_matches('0'))?;
@@ -110,6 +118,15 @@ impl fmt::Display for Timestamp {
                 write!(f, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
             }
         }
+    }
+}
+
+/// Fills `slot` with the last decimal digits of `number`: a record has a time, and formatting each with the usual
+/// machinery costs more than hashing it.
+fn put(slot: &mut [u8], mut number: u16) {
+    for digit in slot.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 

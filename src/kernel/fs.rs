@@ -1,6 +1,6 @@
 //! Files: written whole or not at all, read within limits, private by mode.
 
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::{Error, Kind, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -96,8 +96,28 @@ impl Draft {
 
     /// Syncs the draft and puts it in place of whatever stood there.
     pub fn publish(self) -> Result<()> {
+        self.sync()?;
+        self.place()
+    }
+
+    /// As [`Draft::publish`], with a look at the draft while the disk is waited for. When `check` fails, nothing is
+    /// published.
+    pub fn publish_checked(self, check: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        std::thread::scope(|scope| {
+            let sync = scope.spawn(|| self.sync());
+            let checked = check(self.file.path());
+            let gone = |_| Err(Error::new(Kind::Internal, "the writing thread ended early"));
+            sync.join().unwrap_or_else(gone).and(checked)
+        })?;
+        self.place()
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.as_file().sync_all().map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    fn place(self) -> Result<()> {
         let Self { file, path } = self;
-        file.as_file().sync_all().map_err(|e| Error::io("write", &path, e))?;
         file.persist(&path).map_err(|e| Error::io("write", &path, e.error))?;
         sync_dir(&path);
         Ok(())
@@ -105,8 +125,8 @@ impl Draft {
 
     /// As [`Draft::publish`], but an existing file is an error and stays as it was.
     pub fn publish_new(self) -> Result<()> {
+        self.sync()?;
         let Self { file, path } = self;
-        file.as_file().sync_all().map_err(|e| Error::io("write", &path, e))?;
         file.persist_noclobber(&path).map_err(|e| Error::io("create", &path, e.error))?;
         sync_dir(&path);
         Ok(())
@@ -214,6 +234,11 @@ pub fn read(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
 /// Reads an open file of at most `limit` bytes from its current position.
 pub fn read_open(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let claimed = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
+    read_sized(file, path, claimed, limit)
+}
+
+/// As [`read_open`], of a file that claims to have `claimed` bytes.
+pub fn read_sized(file: &File, path: &Path, claimed: u64, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(claimed.min(limit) as usize + 1);
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
     if bytes.len() as u64 > limit {

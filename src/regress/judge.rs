@@ -14,6 +14,7 @@ use crate::runpack::read::Pack;
 use crate::runpack::receipt;
 use crate::runpack::verify::Trust;
 use camino::Utf8PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A pure function from a subject to a verdict.
@@ -40,9 +41,9 @@ pub struct Rules {
 /// A fixture judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    pub cases: Vec<Case>,
+    pub cases: Vec<Arc<Case>>,
     /// The case `<fixture>/load`, when the fixture could not be loaded.
-    pub unloadable: Option<Case>,
+    pub unloadable: Option<Arc<Case>>,
     /// Whether it was compared with a run of its own.
     pub exercised: bool,
     /// The run's time; zero when there is none.
@@ -126,11 +127,11 @@ pub fn broken(listed: &Listed, what: &str) -> Judged {
     refused(listed, &why, Duration::ZERO)
 }
 
-fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) -> Case {
+fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) -> Arc<Case> {
     verdict.detail("fixture", listed.name.as_str());
     let failed = !verdict.reason_codes.is_empty();
     let shown = |text: String| if failed { text } else { String::new() };
-    Case {
+    Arc::new(Case {
         grade: Grade {
             name: format!("{}/{grader}", listed.name),
             status: if failed { Status::Fail } else { Status::Pass },
@@ -141,5 +142,5 @@ fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) 
         evidence: shown(verdict.evidence),
         place: listed.place.clone(),
         next: shown(verdict.next),
-    }
+    })
 }

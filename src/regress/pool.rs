@@ -11,13 +11,29 @@ use std::thread;
 /// Outcomes that arrive while others are still being worked on.
 #[derive(Debug)]
 pub struct Outcomes {
+    fixtures: Arc<Vec<Selected>>,
+    rules: Arc<Rules>,
     slots: Vec<OnceLock<Judged>>,
+    /// The first fixture that nobody has taken.
+    next: AtomicUsize,
 }
 
 impl Outcomes {
-    /// The outcome of fixture `index`, waited for.
+    /// The outcome of fixture `index`, waited for. Who waits helps: it would be woken for each fixture otherwise, which
+    /// takes longer than judging a small one.
     pub fn wait(&self, index: usize) -> &Judged {
-        self.slots[index].wait()
+        let slot = &self.slots[index];
+        while slot.get().is_none() && self.judge_next() {}
+        slot.wait()
+    }
+
+    /// Judges one more fixture; false when all are taken.
+    fn judge_next(&self) -> bool {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let Some(selected) = self.fixtures.get(index) else { return false };
+        // A slot is filled once, by the thread that took its number.
+        let _ = self.slots[index].set(judged(selected, &self.rules));
+        true
     }
 }
 
@@ -26,20 +42,14 @@ pub fn default_threads() -> NonZero<usize> {
     thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 
-/// Starts judging `fixtures` on `threads` threads. They end on their own.
+/// Starts judging `fixtures` on `threads` threads, the one that waits being one of them. They end on their own.
 pub fn start(fixtures: Arc<Vec<Selected>>, rules: Arc<Rules>, threads: NonZero<usize>) -> Arc<Outcomes> {
-    let outcomes = Arc::new(Outcomes { slots: fixtures.iter().map(|_| OnceLock::new()).collect() });
-    let next = Arc::new(AtomicUsize::new(0));
-    for _ in 0..threads.get().min(fixtures.len()) {
-        let (fixtures, rules, outcomes, next) = (fixtures.clone(), rules.clone(), outcomes.clone(), next.clone());
-        thread::spawn(move || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(selected) = fixtures.get(index) else { break };
-                // A slot is filled once, by the thread that took its number.
-                let _ = outcomes.slots[index].set(judged(selected, &rules));
-            }
-        });
+    let slots = fixtures.iter().map(|_| OnceLock::new()).collect();
+    let helpers = threads.get().min(fixtures.len()).saturating_sub(1);
+    let outcomes = Arc::new(Outcomes { fixtures, rules, slots, next: AtomicUsize::new(0) });
+    for _ in 0..helpers {
+        let outcomes = outcomes.clone();
+        thread::spawn(move || while outcomes.judge_next() {});
     }
     outcomes
 }

@@ -13,7 +13,8 @@ const TITLE_LIMIT: usize = 200;
 
 /// One line per failing case, the worst first; with more than ten, the tenth says how many are left out.
 pub fn render(report: &Report) -> Result<String> {
-    let mut failing: Vec<&Case> = report.cases.iter().filter(|case| case.grade.failed()).collect();
+    let mut failing: Vec<&Case> =
+        report.cases.iter().map(AsRef::as_ref).filter(|case: &&Case| case.grade.failed()).collect();
     failing.sort_by_key(|case| rank(case.grade.grader()));
     let shown = if failing.len() > MOST { MOST - 1 } else { failing.len() };
     let mut out: String = failing.iter().take(shown).map(|case| command(case)).collect();

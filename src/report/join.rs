@@ -4,6 +4,7 @@ use crate::kernel::error::{Error, Result};
 use crate::report::model::{Case, Exercised, Report, Shard};
 use crate::report::result::Written;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Joins results, each with the name of its file. `InvalidInput`: a shard is missing, there twice, or of another list of
@@ -63,7 +64,7 @@ fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
         report.cases.extend(written.graders.into_iter().map(|grade| {
             let told = told.remove(&grade.name).unwrap_or_default();
             let (evidence, place, next) = (told.evidence, told.place, told.next);
-            Case { grade, elapsed: Duration::ZERO, evidence, place, next }
+            Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next })
         }));
         report.footers.extend(shown.footers);
         let (all, more) = (&mut report.exercised, shown.exercised);

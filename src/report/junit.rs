@@ -10,7 +10,7 @@ use std::time::Duration;
 pub fn render(report: &Report) -> Result<String> {
     let total: Duration = report.cases.iter().map(|case| case.elapsed).sum();
     let mut suite = TestSuite::new(one_line(&format!("gait.regress.{}", report.fixture_set)));
-    suite.set_time(total).add_test_cases(report.cases.iter().map(test_case));
+    suite.set_time(total).add_test_cases(report.cases.iter().map(|case| test_case(case)));
     let mut document = quick_junit::Report::unnamed();
     document.set_time(total).add_test_suite(suite);
     document.to_string().map_err(|error| Error::new(Kind::Internal, format!("cannot encode JUnit: {error}")))

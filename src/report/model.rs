@@ -3,6 +3,7 @@
 use crate::kernel::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `schema_id` of `regress_result.json`.
@@ -112,7 +113,7 @@ pub struct Report {
     pub created_at: Timestamp,
     pub producer_version: String,
     pub fixture_set: String,
-    pub cases: Vec<Case>,
+    pub cases: Vec<Arc<Case>>,
     /// The ticket footer of each fixture with a sound baseline: (fixture, one line).
     pub footers: Vec<(String, String)>,
     pub exercised: Exercised,
@@ -148,7 +149,7 @@ impl Report {
 
     /// What a joined report needs besides the grades.
     pub fn shown(&self) -> Shown {
-        let case = |case: &Case| ShownCase {
+        let case = |case: &Arc<Case>| ShownCase {
             name: case.grade.name.clone(),
             evidence: case.evidence.clone(),
             place: case.place.clone(),

@@ -8,8 +8,7 @@ use crate::runpack::lane::Record;
 use crate::runpack::verify::{self, SignatureStatus, Trust};
 use camino::Utf8Path;
 use memchr::memmem::Finder;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use std::time::Duration;
 /// Longest preview of a call's arguments, in bytes.
 const PREVIEW: usize = 120;
 
-/// A run, call by call. It serialises with its keys in order, so that encoding needs no sorting.
+/// A run, call by call.
 #[derive(Debug)]
 pub struct Timeline {
     pub run_id: String,
@@ -36,7 +35,27 @@ pub struct Timeline {
     unmatched: Vec<u32>,
 }
 
-/// A call and the first result with its id.
+/// What a run is, and how many calls it has; what is empty is left out of the JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Summary<'a> {
+    /// Always `runpack`.
+    pub artifact_type: &'static str,
+    pub capture_mode: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub intents_total: usize,
+    pub path: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub results_total: usize,
+    pub run_id: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub warnings: &'a [String],
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// A call and the first result with its id. It serialises with its keys in order, so that encoding needs no sorting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Entry<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -70,7 +89,7 @@ impl Entry<'_> {
     }
 }
 
-/// A result without a call.
+/// A result without a call. It serialises with its keys in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unmatched<'a> {
     pub intent_id: &'a str,
@@ -95,6 +114,19 @@ impl Timeline {
     /// How many results there are.
     pub fn results_total(&self) -> usize {
         self.results.rows.len()
+    }
+
+    /// All but the calls and results themselves.
+    pub fn summary(&self) -> Summary<'_> {
+        Summary {
+            artifact_type: "runpack",
+            capture_mode: &self.capture_mode,
+            intents_total: self.intents_total(),
+            path: &self.path,
+            results_total: self.results_total(),
+            run_id: &self.run_id,
+            warnings: &self.warnings,
+        }
     }
 
     /// The calls in the order they were recorded.
@@ -134,39 +166,6 @@ impl Timeline {
             verdict: told.map_or("", |told| &told.verdict),
             violations: told.map_or(&[], |told| &told.violations),
         }
-    }
-}
-
-impl Serialize for Timeline {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("artifact_type", "runpack")?;
-        map.serialize_entry("capture_mode", &self.capture_mode)?;
-        if self.intents_total() > 0 {
-            map.serialize_entry("entries", &Each(|| self.entries()))?;
-            map.serialize_entry("intents_total", &self.intents_total())?;
-        }
-        map.serialize_entry("path", &self.path)?;
-        if self.results_total() > 0 {
-            map.serialize_entry("results_total", &self.results_total())?;
-        }
-        map.serialize_entry("run_id", &self.run_id)?;
-        if !self.unmatched.is_empty() {
-            map.serialize_entry("unmatched_results", &Each(|| self.unmatched_results()))?;
-        }
-        if !self.warnings.is_empty() {
-            map.serialize_entry("warnings", &self.warnings)?;
-        }
-        map.end()
-    }
-}
-
-/// A list that is made while it is written.
-struct Each<F>(F);
-
-impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((self.0)())
     }
 }
 

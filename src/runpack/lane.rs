@@ -65,8 +65,10 @@ impl<'a> Record<'a> {
     pub fn parse(lane: Lane, line: &'a [u8]) -> Result<Self> {
         let mut record = Self::default();
         let mut outcome = Ok(());
-        let canonical = canon::visit(line, |key, value| {
-            if outcome.is_ok() {
+        let canonical = canon::visit(line, |key, value, plain| {
+            if let Some(slot) = record.text(lane, key).filter(|_| plain) {
+                *slot = Cow::Borrowed(&value[1..value.len() - 1]);
+            } else if outcome.is_ok() {
                 outcome = record.take(lane, key, Value::Canonical(value));
             }
         });
@@ -90,41 +92,43 @@ impl<'a> Record<'a> {
                     canon::write(&tape, member.value, &mut canonical)?;
                     Value::Object(canonical)
                 }
-                scan::Shape::Null => Value::Canonical(b"null"),
-                _ => Value::Canonical(b"0"),
+                scan::Shape::Null => Value::Canonical("null"),
+                _ => Value::Canonical("0"),
             };
-            record.take(lane, member.key.as_bytes(), value)?;
+            record.take(lane, &member.key, value)?;
         }
         Ok(record)
     }
 
-    fn take(&mut self, lane: Lane, key: &[u8], value: Value<'a>) -> Result<()> {
-        let slot = match (lane, key) {
-            (Lane::Intents, b"args") => {
-                self.body = value.object("args")?;
-                return Ok(());
-            }
-            (Lane::Results, b"result") => {
-                self.body = value.object("result")?;
-                return Ok(());
-            }
-            (_, b"created_at") => {
+    /// The text that stands under `key`.
+    fn text(&mut self, lane: Lane, key: &str) -> Option<&mut Cow<'a, str>> {
+        match (lane, key) {
+            (Lane::Intents, "args_digest") | (Lane::Results, "result_digest") => Some(&mut self.digest),
+            (Lane::Intents, "tool_name") | (Lane::Results, "status") => Some(&mut self.label),
+            (_, "intent_id") => Some(&mut self.intent_id),
+            (_, "producer_version") => Some(&mut self.producer_version),
+            (_, "run_id") => Some(&mut self.run_id),
+            (_, "schema_id") => Some(&mut self.schema_id),
+            (_, "schema_version") => Some(&mut self.schema_version),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, lane: Lane, key: &str, value: Value<'a>) -> Result<()> {
+        match (lane, key) {
+            (Lane::Intents, "args") | (Lane::Results, "result") => self.body = value.object(key)?,
+            (_, "created_at") => {
                 if let Some(text) = value.text(key)? {
                     self.created_at = text.parse()?;
                 }
-                return Ok(());
             }
-            (Lane::Intents, b"args_digest") | (Lane::Results, b"result_digest") => &mut self.digest,
-            (Lane::Intents, b"tool_name") | (Lane::Results, b"status") => &mut self.label,
-            (_, b"intent_id") => &mut self.intent_id,
-            (_, b"producer_version") => &mut self.producer_version,
-            (_, b"run_id") => &mut self.run_id,
-            (_, b"schema_id") => &mut self.schema_id,
-            (_, b"schema_version") => &mut self.schema_version,
-            _ => return Ok(()),
-        };
-        if let Some(text) = value.text(key)? {
-            *slot = text;
+            _ => {
+                if let Some(slot) = self.text(lane, key)
+                    && let Some(text) = value.text(key)?
+                {
+                    *slot = text;
+                }
+            }
         }
         Ok(())
     }
@@ -163,19 +167,23 @@ impl<'a> Record<'a> {
     pub fn write(&self, lane: Lane, out: &mut Vec<u8>) {
         let (body, digest, label) = lane.names();
         out.push(b'{');
+        // None of the names has anything to escape.
+        let name = |out: &mut Vec<u8>, key: &str| {
+            out.push(b'"');
+            out.extend_from_slice(key.as_bytes());
+            out.extend_from_slice(b"\":");
+        };
         let text = |out: &mut Vec<u8>, key: &str, value: &str| {
             if out.last() != Some(&b'{') {
                 out.push(b',');
             }
-            canon::write_string(key, out);
-            out.push(b':');
+            name(out, key);
             canon::write_string(value, out);
         };
         let object = |out: &mut Vec<u8>, separator: &str| {
             if let Some(bytes) = &self.body {
                 out.extend_from_slice(separator.as_bytes());
-                canon::write_string(body, out);
-                out.push(b':');
+                name(out, body);
                 out.extend_from_slice(bytes);
             }
         };
@@ -184,8 +192,7 @@ impl<'a> Record<'a> {
             object(out, "");
             if self.body.is_some() {
                 out.push(b',');
-                canon::write_string(digest, out);
-                out.push(b':');
+                name(out, digest);
                 canon::write_string(&self.digest, out);
             } else {
                 text(out, digest, &self.digest);
@@ -209,31 +216,30 @@ impl<'a> Record<'a> {
 /// A member's value on its way into a record.
 enum Value<'a> {
     /// Canonical text as it stands in the line.
-    Canonical(&'a [u8]),
+    Canonical(&'a str),
     Text(Cow<'a, str>),
     Object(Vec<u8>),
 }
 
 impl<'a> Value<'a> {
-    fn text(self, key: &[u8]) -> Result<Option<Cow<'a, str>>> {
+    fn text(self, key: &str) -> Result<Option<Cow<'a, str>>> {
         match self {
             Self::Text(text) => Ok(Some(text)),
-            Self::Canonical(b"null") => Ok(None),
-            Self::Canonical([b'"', inner @ .., b'"']) => {
-                let inner = std::str::from_utf8(inner).unwrap_or_default();
-                let escaped = memchr::memchr(b'\\', inner.as_bytes()).is_some();
-                Ok(Some(if escaped { Cow::Owned(scan::unescape(inner)) } else { Cow::Borrowed(inner) }))
+            Self::Canonical("null") => Ok(None),
+            Self::Canonical(text) if text.len() > 1 && text.starts_with('"') => {
+                let inner = &text[1..text.len() - 1];
+                Ok(Some(if inner.contains('\\') { Cow::Owned(scan::unescape(inner)) } else { Cow::Borrowed(inner) }))
             }
-            _ => Err(Error::invalid(format!("`{}` has to be a string", String::from_utf8_lossy(key)))),
+            _ => Err(Error::invalid(format!("`{key}` has to be a string"))),
         }
     }
 
     fn object(self, key: &str) -> Result<Option<Cow<'a, [u8]>>> {
         match self {
-            Self::Canonical(b"null" | b"{}") => Ok(None),
+            Self::Canonical("null" | "{}") => Ok(None),
             Self::Object(bytes) if bytes == b"{}" => Ok(None),
             Self::Object(bytes) => Ok(Some(Cow::Owned(bytes))),
-            Self::Canonical(bytes @ [b'{', ..]) => Ok(Some(Cow::Borrowed(bytes))),
+            Self::Canonical(text) if text.starts_with('{') => Ok(Some(Cow::Borrowed(text.as_bytes()))),
             _ => Err(Error::invalid(format!("`{key}` has to be an object"))),
         }
     }

@@ -42,7 +42,7 @@ pub struct Recorded {
 
 /// Records an input document (`run`, `intents`, `results`, `refs`, `capture_mode`) as `<dir>/runpack_<run_id>.zip`.
 ///
-/// The input is streamed; when its records come before `run`, it is read twice.
+/// The input is streamed; when its records come before `run`, it is read twice. The pack is verified before it appears.
 pub fn record<R: Read + Seek>(mut input: R, dir: &Utf8Path, options: &Options<'_>) -> Result<Recorded> {
     let lists = [("intents", Lane::Intents), ("results", Lane::Results)];
     let names = lists.map(|(name, _)| name);
@@ -281,7 +281,7 @@ impl Session {
         if let Some(parent) = parent {
             crate::kernel::fs::make_dir(parent)?;
         }
-        let manifest = write::seal(&self.path, parts, options.key)?;
+        let manifest = write::seal_verified(&self.path, parts, options.key)?;
         Ok(Recorded { path: self.path, manifest, warnings })
     }
 }

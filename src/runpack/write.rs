@@ -8,6 +8,7 @@ use crate::kernel::json::canon;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::{self, FileDigest, Manifest, Refs, Run};
 use crate::runpack::scan::LINE_LIMIT;
+use crate::runpack::verify::{self, Demands, Trust};
 use crate::sign::envelope;
 use crate::sign::key::PrivateKey;
 use camino::Utf8Path;
@@ -22,10 +23,12 @@ const BATCH: usize = 256 << 10;
 
 type Spool = tempfile::SpooledTempFile;
 
-/// A lane that is being written: its lines are hashed and compressed by a thread of its own once it grows.
+/// A lane that is being written: its lines are compressed by a thread of its own once it grows. They are hashed here:
+/// a reader of records takes about as long as the compression then.
 pub struct LaneDraft {
     lane: Lane,
     batch: Vec<u8>,
+    hasher: Hasher,
     sink: Sink,
 }
 
@@ -37,18 +40,16 @@ enum Sink {
 
 struct Compressor {
     zip: Writer<Spool>,
-    hasher: Hasher,
 }
 
 impl Compressor {
     fn new(lane: Lane) -> Result<Self> {
         let mut zip = Writer::new(Spool::new(SPOOL));
         zip.start(lane.entry())?;
-        Ok(Self { zip, hasher: Hasher::default() })
+        Ok(Self { zip })
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
         self.zip.write_all(bytes).map_err(|e| Error::new(Kind::Io, format!("cannot write the runpack: {e}")))
     }
 }
@@ -62,7 +63,8 @@ pub struct LanePart {
 impl LaneDraft {
     /// An empty lane.
     pub fn new(lane: Lane) -> Result<Self> {
-        Ok(Self { lane, batch: Vec::new(), sink: Sink::Here(Box::new(Compressor::new(lane)?)) })
+        let sink = Sink::Here(Box::new(Compressor::new(lane)?));
+        Ok(Self { lane, batch: Vec::new(), hasher: Hasher::default(), sink })
     }
 
     /// Appends a record.
@@ -77,6 +79,7 @@ impl LaneDraft {
     }
 
     fn hand_over(&mut self) -> Result<()> {
+        self.hasher.update(&self.batch);
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH + BATCH / 8));
         if let Sink::Here(_) = self.sink
             && let Sink::Here(compressor) = std::mem::replace(&mut self.sink, Sink::Closed)
@@ -113,8 +116,8 @@ impl LaneDraft {
     pub fn finish(mut self) -> Result<LanePart> {
         let mut compressor = self.close()?;
         compressor.take(&self.batch)?;
-        let digest = compressor.hasher.finish();
-        Ok(LanePart { spool: compressor.zip.finish()?, digest })
+        self.hasher.update(&self.batch);
+        Ok(LanePart { spool: compressor.zip.finish()?, digest: self.hasher.finish() })
     }
 }
 
@@ -131,6 +134,23 @@ pub struct Parts {
 
 /// Writes the pack to `out`, whole or not at all, mode 0600, signed when there is a key. The manifest as written.
 pub fn seal(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+    let (draft, manifest) = draft(out, parts, key)?;
+    draft.publish()?;
+    Ok(manifest)
+}
+
+/// As [`seal`], and the pack is read back before it appears under its name: one that does not hold never does.
+pub fn seal_verified(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+    let (draft, manifest) = draft(out, parts, key)?;
+    let own = Trust::Known(key.iter().map(|key| key.public()).collect());
+    draft.publish_checked(|path| {
+        let report = verify::verify(path, &Demands::standard(own))?;
+        report.hold().map_err(|e| e.at(out))
+    })?;
+    Ok(manifest)
+}
+
+fn draft(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<(Draft, Manifest)> {
     let run_bytes = canon::of(&parts.run)?;
     let refs_bytes = canon::of(&parts.refs)?;
     let mut files = vec![
@@ -163,8 +183,7 @@ pub fn seal(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Ma
         }
     }
     zip.finish()?;
-    draft.publish()?;
-    Ok(manifest)
+    Ok((draft, manifest))
 }
 
 enum Body {

@@ -8,6 +8,7 @@ use gait::kernel::clock::Timestamp;
 use gait::report::model::{Case, Exercised, Grade, Place, Report, Status};
 use gait::report::{annotations, json, junit, summary, text};
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 const HOSTILE: &str = "x\u{1b}[31m\r\n::error::owned\n##[warning]w | `a` ```b <img src=x onerror=y> @octocat \
@@ -37,7 +38,7 @@ fn report(cases: Vec<Case>, with_candidate: usize, fixtures: usize) -> Report {
         )],
         exercised: Exercised { with_candidate, fixtures },
         shard: None,
-        cases,
+        cases: cases.into_iter().map(Arc::new).collect(),
     }
 }
 
@@ -82,14 +83,14 @@ fn json_in_every_state() {
 #[test]
 fn json_is_the_same_however_long_it_took() {
     let mut slow = red();
-    slow.cases[0].elapsed = Duration::from_secs(99);
+    Arc::make_mut(&mut slow.cases[0]).elapsed = Duration::from_secs(99);
     assert_eq!(json::render(&slow).unwrap(), json::render(&red()).unwrap());
 }
 
 #[test]
 fn json_sorts_details_at_every_level() {
     let mut odd = green();
-    odd.cases[0].grade.details =
+    Arc::make_mut(&mut odd.cases[0]).grade.details =
         serde_json::from_str(r#"{"z":[{"b":1,"a":{"d":1,"c":2}}],"fixture":"alpha"}"#).unwrap();
     let text = json::render(&odd).unwrap();
     let at = |key: &str| text.find(&format!("\"{key}\":")).unwrap();

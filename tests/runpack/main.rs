@@ -6,6 +6,7 @@ mod chain;
 mod delta;
 mod demo;
 mod diff;
+mod draft;
 mod inspect;
 mod kit;
 mod locate;

@@ -14,7 +14,7 @@ use crate::regress::judge::LOAD;
 use crate::regress::select::Filters;
 use crate::regress::shard::Part;
 use crate::report::annotations;
-use crate::report::model::{Report, Status};
+use crate::report::model::{Case, Report, Status};
 use clap::{Args, ValueEnum};
 use libtest_mimic::FormatSetting;
 use serde_json::{Map, Value, json};
@@ -193,8 +193,8 @@ impl Ran {
         }
     }
 
-    fn unloadable(&self) -> impl Iterator<Item = &crate::report::model::Case> {
-        self.report.cases.iter().filter(|case| case.grade.grader() == LOAD)
+    fn unloadable(&self) -> impl Iterator<Item = &Case> {
+        self.report.cases.iter().map(AsRef::as_ref).filter(|case: &&Case| case.grade.grader() == LOAD)
     }
 
     /// The error of a run in which fixtures could not be loaded.

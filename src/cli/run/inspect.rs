@@ -10,6 +10,7 @@ use crate::runpack::story::visible;
 use crate::runpack::verify::{SignatureStatus, Trust};
 use crate::session::chain::{self, View};
 use clap::Args;
+use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 
 /// Show a runpack (or a session chain) as a timeline of calls
@@ -26,14 +27,34 @@ impl InspectCmd {
         match inspect::inspect(&path, &Trust::ambient()?, !json) {
             Ok(timeline) => {
                 let notes = unsigned(&timeline).map(str::to_owned);
-                let text = if json { String::new() } else { timeline_text(&timeline) };
-                Ok(Answer::presorted(&timeline, Exit::Ok)?.text(text).notes(notes))
+                let text = || Answer::text_only(timeline_text(&timeline), Exit::Ok);
+                Ok(if json { members(&timeline)? } else { text() }.notes(notes))
             }
             Err(error) => match chain::inspect(&path) {
                 Ok(view) => Ok(Answer::new(&view, Exit::Ok)?.text(chain_text(&view))),
                 Err(_) => Err(error),
             },
         }
+    }
+}
+
+fn members(timeline: &Timeline) -> Result<Answer> {
+    let mut answer = Answer::new(&timeline.summary(), Exit::Ok)?;
+    if timeline.intents_total() > 0 {
+        answer = answer.with("entries", &Each(|| timeline.entries()))?;
+    }
+    if timeline.unmatched_results().len() > 0 {
+        answer = answer.with("unmatched_results", &Each(|| timeline.unmatched_results()))?;
+    }
+    Ok(answer)
+}
+
+/// A list that is made while it is written.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
     }
 }
 

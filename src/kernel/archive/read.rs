@@ -3,7 +3,8 @@
 use crate::kernel::archive::layout::{self, Entry};
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Result};
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Take};
 use std::path::Path;
 
@@ -106,7 +107,7 @@ impl Archive {
         let mut body = Body::new(&self.source, entry);
         let mut buffer = vec![0u8; (entry.size as usize + 1).min(CHUNK)];
         let mut left = entry.size;
-        let mut crc = Crc::new();
+        let mut crc = crc32fast::Hasher::new();
         loop {
             let got = body.read(&mut buffer).map_err(|e| damaged(&e))?;
             if got == 0 {
@@ -122,9 +123,10 @@ impl Archive {
         if !body.spent(entry) {
             return Err(damaged(&"bytes behind the end of its data"));
         }
-        if crc.sum() != entry.crc {
+        if crc.finalize() != entry.crc {
             return Err(damaged(&"its checksum is another"));
         }
+        body.leave();
         Ok(())
     }
 }
@@ -133,6 +135,16 @@ impl Archive {
 const CHUNK: usize = 256 << 10;
 /// Compressed bytes read at a time.
 const PACKED_CHUNK: usize = 64 << 10;
+
+thread_local! {
+    /// Making the state of a decompression is most of the work for a small entry, so each thread keeps one.
+    static SPARE: Cell<Option<Box<Decompress>>> = const { Cell::new(None) };
+}
+
+fn fresh(mut state: Box<Decompress>) -> Box<Decompress> {
+    state.reset(false);
+    state
+}
 
 /// The data of one entry on its way out. Unlike the usual readers this one knows where the data ends: a deflate
 /// stream that is cut off, or that ends before the entry does, is damage.
@@ -150,7 +162,7 @@ impl Body {
         let capacity = PACKED_CHUNK.min(entry.compressed as usize + 1);
         Self::Deflated {
             packed: BufReader::with_capacity(capacity, packed),
-            state: Box::new(Decompress::new(false)),
+            state: SPARE.take().map_or_else(|| Box::new(Decompress::new(false)), fresh),
             ended: false,
         }
     }
@@ -175,6 +187,13 @@ impl Body {
             }
         }
         Ok(0)
+    }
+
+    /// Leaves what the next entry can use.
+    fn leave(self) {
+        if let Self::Deflated { state, .. } = self {
+            SPARE.set(Some(state));
+        }
     }
 
     /// Whether the data filled all of its entry.

@@ -47,7 +47,7 @@ impl Source {
         let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
         let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
         if metadata.len() <= IN_MEMORY {
-            return Ok(Self::from_bytes(fs::read_open(&file, path, IN_MEMORY)?));
+            return Ok(Self::from_bytes(fs::read_sized(&file, path, metadata.len(), IN_MEMORY)?));
         }
         Ok(Self { inner: Inner::File(Arc::new(file)), len: metadata.len(), at: 0, ahead: Vec::new(), ahead_at: 0 })
     }

@@ -57,12 +57,14 @@ pub fn is_canonical(bytes: &[u8]) -> bool {
     Checker::new(bytes).is_some_and(|mut checker| checker.value() == Some(bytes.len()))
 }
 
-/// Walks a canonical object: calls `visit` with each key (without quotes, escapes unresolved) and value as they
-/// stand in `line`. False when the text is not a canonical object to the byte: what was visited then means nothing.
-pub fn visit<'a>(line: &'a [u8], mut visit: impl FnMut(&'a [u8], &'a [u8])) -> bool {
-    let Some(mut checker) = Checker::new(line) else { return false };
-    let mut cut = |key: Range<usize>, value: Range<usize>| visit(&line[key], &line[value]);
-    line.first() == Some(&b'{') && checker.fields(CHECK_DEPTH, &mut cut).is_some() && checker.at == line.len()
+/// Walks an object whose keys and values are canonical, the keys in any order and with white space around them:
+/// calls `visit` with each key (without quotes, escapes unresolved) and each value as they stand in `text`, and whether
+/// the value is a string without escapes. False when the text is anything else, which includes a key that stands twice:
+/// what was visited then means nothing.
+pub fn visit<'a>(text: &'a [u8], mut visit: impl FnMut(&'a str, &'a str, bool)) -> bool {
+    let Some((text, mut checker)) = std::str::from_utf8(text).ok().zip(Checker::new(text)) else { return false };
+    let whole = checker.members(|key, value, plain| visit(&text[key], &text[value], plain));
+    whole.is_some() && checker.at == text.len()
 }
 
 /// Appends the canonical form of node `root` to `out`.
@@ -179,18 +181,22 @@ fn is_short_decimal(text: &[u8]) -> bool {
 struct Checker<'b> {
     bytes: &'b [u8],
     at: usize,
+    /// Whether there was a number that took more than a look.
+    odd: bool,
 }
 
 /// Deeper than this goes through the tape, which needs no stack.
 const CHECK_DEPTH: usize = 64;
+/// More members than this have to be in order.
+const UNSORTED: usize = 16;
 
 impl<'b> Checker<'b> {
     fn new(bytes: &'b [u8]) -> Option<Self> {
-        let fits = u32::try_from(bytes.len()).is_ok();
-        (fits && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok())).then_some(Self { bytes, at: 0 })
+        u32::try_from(bytes.len()).is_ok().then_some(Self { bytes, at: 0, odd: false })
     }
 
     fn value(&mut self) -> Option<usize> {
+        std::str::from_utf8(self.bytes).ok()?;
         self.nested(CHECK_DEPTH)?;
         Some(self.at)
     }
@@ -203,7 +209,7 @@ impl<'b> Checker<'b> {
     fn nested(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
-            b'{' => self.fields(depth.checked_sub(1)?, &mut |_, _| {}),
+            b'{' => self.fields(depth.checked_sub(1)?),
             b'[' => self.items(depth.checked_sub(1)?),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true"),
@@ -234,7 +240,7 @@ impl<'b> Checker<'b> {
         }
     }
 
-    fn fields(&mut self, depth: usize, visit: &mut impl FnMut(Range<usize>, Range<usize>)) -> Option<()> {
+    fn fields(&mut self, depth: usize) -> Option<()> {
         self.at += 1;
         if self.peek()? == b'}' {
             self.at += 1;
@@ -249,9 +255,7 @@ impl<'b> Checker<'b> {
                 return None;
             }
             self.at += 1;
-            let start = self.at;
             self.nested(depth)?;
-            visit(key.0.clone(), start..self.at);
             last = Some(key);
             self.at += 1;
             match self.bytes.get(self.at - 1)? {
@@ -260,6 +264,67 @@ impl<'b> Checker<'b> {
                 _ => return None,
             }
         }
+    }
+
+    fn space(&mut self) -> bool {
+        let from = self.at;
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+        self.at > from
+    }
+
+    /// The members of an object as [`visit`] takes them.
+    fn members(&mut self, mut visit: impl FnMut(Range<usize>, Range<usize>, bool)) -> Option<()> {
+        if self.peek()? != b'{' {
+            return None;
+        }
+        self.at += 1;
+        let mut loose = self.space();
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        let mut seen: [&[u8]; UNSORTED] = [&[]; UNSORTED];
+        let (mut sorted, mut escaped, mut last) = (true, false, None);
+        for count in 0.. {
+            let from = self.at + 1;
+            let key = (from, self.string()?);
+            let key = (key.0..self.at - 1, key.1);
+            escaped |= key.1;
+            sorted &= last.is_none_or(|last| self.ascends(&last, &key));
+            let name = &self.bytes[key.0.clone()];
+            if !sorted && (escaped || count >= UNSORTED || seen[..count].contains(&name)) {
+                return None;
+            }
+            if let Some(slot) = seen.get_mut(count) {
+                *slot = name;
+            }
+            loose |= self.space();
+            if self.peek()? != b':' {
+                return None;
+            }
+            self.at += 1;
+            loose |= self.space();
+            let start = self.at;
+            let plain = if self.peek()? == b'"' {
+                !self.string()?
+            } else {
+                self.nested(CHECK_DEPTH)?;
+                false
+            };
+            visit(key.0.clone(), start..self.at, plain);
+            last = Some(key);
+            loose |= self.space();
+            self.at += 1;
+            match self.bytes.get(self.at - 1)? {
+                b',' => loose |= self.space(),
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        // A number that is canonical and yet not exact is told by the tape, where somebody else wrote the text.
+        (!self.odd || (sorted && !loose)).then_some(())
     }
 
     fn ascends(&self, a: &(Range<usize>, bool), b: &(Range<usize>, bool)) -> bool {
@@ -321,6 +386,7 @@ impl<'b> Checker<'b> {
         let end = scan::number_end(self.bytes, self.at)?;
         let text = &self.bytes[self.at..end];
         if !is_short_integer(text) && !is_short_decimal(text) {
+            self.odd = true;
             let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
             if !value.is_finite() || ryu_js::Buffer::new().format(value).as_bytes() != text {
                 return None;

@@ -3,6 +3,7 @@
 use crate::kernel::error::{Error, Kind, Result};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A value whose object keys are written sorted by bytes at every level, however its maps keep them.
@@ -28,17 +29,17 @@ impl Serialize for Sorted<'_> {
 /// One compact line, keys sorted by bytes, `<`, `>`, `&`, U+2028 and U+2029 escaped, no newline.
 pub fn line<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     let value = serde_json::to_value(value).map_err(failed)?;
-    Ok(escape(serde_json::to_string(&Sorted::Value(&value)).map_err(failed)?))
+    Ok(escape(&serde_json::to_string(&Sorted::Value(&value)).map_err(failed)?).into_owned())
 }
 
 /// One compact line with keys in the order of the type, escaped as [`line`], no newline.
 pub fn record<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    Ok(escape(serde_json::to_string(value).map_err(failed)?))
+    Ok(escape(&serde_json::to_string(value).map_err(failed)?).into_owned())
 }
 
 /// Two-space indented, keys in the order of the type, escaped as [`line`], one final newline.
 pub fn document<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    let mut text = escape(serde_json::to_string_pretty(value).map_err(failed)?);
+    let mut text = escape(&serde_json::to_string_pretty(value).map_err(failed)?).into_owned();
     text.push('\n');
     Ok(text)
 }
@@ -47,13 +48,14 @@ fn failed(error: serde_json::Error) -> Error {
     Error::new(Kind::Internal, format!("cannot encode JSON: {error}"))
 }
 
-/// Outside strings none of these characters occurs in JSON, so the whole text can be escaped at once.
-fn escape(text: String) -> String {
+/// JSON text with `<`, `>`, `&`, U+2028 and U+2029 escaped. Outside strings none of these characters occurs in JSON, so
+/// the whole text can be escaped at once.
+pub fn escape(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let separator =
         || memchr::memchr_iter(0xE2, bytes).any(|at| matches!(bytes.get(at..at + 3), Some([_, 0x80, 0xA8 | 0xA9])));
     if memchr::memchr3(b'<', b'>', b'&', bytes).is_none() && !separator() {
-        return text;
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 32);
     for character in text.chars() {
@@ -66,5 +68,5 @@ fn escape(text: String) -> String {
             other => out.push(other),
         }
     }
-    out
+    Cow::Owned(out)
 }

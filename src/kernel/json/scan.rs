@@ -110,6 +110,11 @@ pub fn string_stop(bytes: &[u8], mut at: usize) -> usize {
             return at + (hit.trailing_zeros() / 8) as usize;
         }
         at += 8;
+        // In a long string whole blocks have nothing to stop at; the compiler makes vector code of this.
+        let stops = |hit: u8, &b: &u8| hit | u8::from(b == b'"') | u8::from(b == b'\\') | u8::from(b < 0x20);
+        while bytes.get(at..at + 32).is_some_and(|block| block.iter().fold(0, stops) == 0) {
+            at += 32;
+        }
     }
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {

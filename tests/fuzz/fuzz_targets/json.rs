@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let ours = scan::parse(data);
     let theirs = serde_json::from_slice::<Value>(data);
     let _ = tree::parse(data);
-    let _ = canon::visit(data, |_, _| {});
+    let _ = canon::visit(data, |_, _, _| {});
     match (ours, theirs) {
         (Ok(tape), Err(error)) => {
             // Broken UTF-8 and lone surrogates are repaired here and refused there; they nest less deep.
