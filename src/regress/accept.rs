@@ -261,6 +261,9 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack) };
     let subject = Subject { fixture, origin: Origin::Flag, trials: vec![trial], require_candidate: false };
     let verdict = diff::grade(&subject);
+    if verdict.reason_codes.contains("duplicate_intent_id") {
+        return Err(Error::invalid(format!("{path} uses one id for two calls, so it can be no baseline")));
+    }
     let diff_digest = verdict.details.get("trials").and_then(|trials| trials[0]["diff_digest"].as_str());
     let diff_digest = diff_digest.unwrap_or_default().to_owned();
     let told = shown.iter().map(|(_, trial)| trial).find(|trial| trial.candidate == path);
@@ -278,6 +281,10 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
 fn usable(path: &Utf8Path, pack: &Pack, fixture: &Fixture, demands: &Demands) -> Result<()> {
     if pack.contents.manifest.manifest_digest == fixture.baseline.contents.manifest.manifest_digest {
         return Err(Error::invalid(format!("{path} is the baseline of fixture {} already", fixture.name)));
+    }
+    if pack.intents.is_empty() && !fixture.baseline.intents.is_empty() {
+        return Err(Error::invalid(format!("{path} holds no call at all: as a baseline it would check nothing"))
+            .hint("begin anew with `gait regress init --force` if that is meant"));
     }
     if let Some(fault) = pack.contents.schema_faults.first() {
         return Err(Error::invalid(format!("{path} is not made of known records: {fault}")));

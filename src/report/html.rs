@@ -204,6 +204,7 @@ fn case_html(case: &Case) -> String {
         out.push_str(&format!("<p class=\"quiet\"><code>{file}:{}</code></p>\n", place.line));
     }
     out.push_str(&timeline::trials(&case.grade.details));
+    out.push_str(&timeline::violations(&case.grade.details));
     let calls = timeline::calls(&case.grade.details);
     out.push_str(&calls);
     if !case.evidence.is_empty() {

@@ -67,8 +67,9 @@ fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
             Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next })
         }));
         report.footers.extend(shown.footers);
-        report.exercised.with_candidate += shown.exercised.with_candidate;
-        report.exercised.fixtures += shown.exercised.fixtures;
+        let (all, more) = (&mut report.exercised, shown.exercised);
+        all.with_candidate = all.with_candidate.saturating_add(more.with_candidate);
+        all.fixtures = all.fixtures.saturating_add(more.fixtures);
     }
     report.footers.sort();
     report.cases.sort_by(|a, b| a.grade.name.cmp(&b.grade.name));

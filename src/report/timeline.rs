@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// Most differences shown of one call.
 const DIFFERENCES: usize = 25;
+/// Most broken rules listed.
+const VIOLATIONS: usize = 50;
 /// Most trials listed.
 const TRIALS: usize = 50;
 /// Longest value, in bytes.
@@ -38,27 +40,35 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// The differing calls in their order, with how many alike ones lie between them. Empty where none is listed.
+/// The differing calls in the order of the baseline, with how many others lie between them. Empty where none is listed.
 pub fn calls(details: &Map<String, Value>) -> String {
     let Some(calls) = details.get("calls").and_then(Value::as_array).filter(|calls| !calls.is_empty()) else {
         return String::new();
     };
+    let total = details.get("calls_total").and_then(Value::as_u64).unwrap_or_default();
+    let hidden = total.saturating_sub(calls.len() as u64);
+    // Where some are not listed, those between two listed ones need not be alike.
+    let between = if hidden > 0 { "not shown" } else { "alike" };
+    let place = |call: &&Value| {
+        let (left, right) = (call["baseline_index"].as_u64(), call["candidate_index"].as_u64());
+        (left.or(right), left.is_none())
+    };
+    let mut sorted: Vec<&Value> = calls.iter().collect();
+    sorted.sort_by_key(place);
     let mut out =
         String::from("<div class=\"sides\"><span>baseline</span><span>candidate</span></div>\n<ol class=\"calls\">\n");
     let mut next = 1;
-    for call in calls {
+    for call in sorted {
         if let Some(at) = call["baseline_index"].as_u64() {
             if at > next {
-                out.push_str(&format!("<li class=\"alike\"><span>{}</span></li>\n", counted(at - next, "alike")));
+                out.push_str(&format!("<li class=\"alike\"><span>{}</span></li>\n", counted(at - next, between)));
             }
             next = next.max(at.saturating_add(1));
         }
         out.push_str(&call_html(call));
     }
-    let total = details.get("calls_total").and_then(Value::as_u64).unwrap_or_default();
-    let hidden = total.saturating_sub(calls.len() as u64);
     if hidden > 0 {
-        out.push_str(&format!("<li class=\"alike\"><span>{} more calls differ</span></li>\n", hidden));
+        out.push_str(&format!("<li class=\"alike\"><span>{hidden} more calls differ</span></li>\n"));
     }
     out.push_str("</ol>\n");
     out
@@ -66,6 +76,12 @@ pub fn calls(details: &Map<String, Value>) -> String {
 
 fn counted(count: u64, what: &str) -> String {
     format!("{count} {} {what}", if count == 1 { "call" } else { "calls" })
+}
+
+/// The rule that accepts a call or a difference, where one does.
+fn by_rule(accepted: &Value) -> String {
+    let rule = accepted["accepted_by"].as_str();
+    rule.map_or_else(String::new, |rule| format!(" (accepted by {})", line(rule, NAME_LIMIT)))
 }
 
 fn call_html(call: &Value) -> String {
@@ -85,7 +101,10 @@ fn call_html(call: &Value) -> String {
     };
     let mut out = String::from("<li>\n");
     out.push_str(&side("before", &call["baseline_index"], kind != "extra"));
-    out.push_str(&format!("<span class=\"mark\"><span class=\"badge {kind}\">{kind}</span></span>\n"));
+    let accepted = by_rule(call);
+    // A difference without a reason to fail is one the fixture's rules accept.
+    let (class, word) = if call["reason"].is_null() { ("pass", "accepted") } else { (kind, kind) };
+    out.push_str(&format!("<span class=\"mark\"><span class=\"badge {class}\">{word}</span>{accepted}</span>\n"));
     out.push_str(&side("after", &call["candidate_index"], kind != "missing"));
     let none = Vec::new();
     let differences = call["differences"].as_array().unwrap_or(&none);
@@ -94,8 +113,7 @@ fn call_html(call: &Value) -> String {
         if path == "/tool_name" && matches!(kind, "missing" | "extra") {
             continue;
         }
-        let accepted = difference["accepted_by"].as_str();
-        let accepted = accepted.map_or_else(String::new, |rule| format!(" (accepted by {})", line(rule, NAME_LIMIT)));
+        let accepted = by_rule(difference);
         let value = |key: &str, class: &str, tag: &str, mark: char| {
             difference.get(key).map_or_else(String::new, |value| {
                 let value = line(&value.to_string(), VALUE_LIMIT);
@@ -111,6 +129,26 @@ fn call_html(call: &Value) -> String {
         out.push_str(&format!("<span class=\"path all\">{hidden} more differences in this call</span>\n"));
     }
     out.push_str("</li>\n");
+    out
+}
+
+/// The rules of the whole run that do not hold.
+pub fn violations(details: &Map<String, Value>) -> String {
+    let Some(all) = details.get("violations").and_then(Value::as_array).filter(|all| !all.is_empty()) else {
+        return String::new();
+    };
+    let mut out = String::from("<ul>\n");
+    for violation in all.iter().take(VIOLATIONS) {
+        let text = |key: &str| line(violation[key].as_str().unwrap_or_default(), NAME_LIMIT);
+        let at = violation["candidate_index"].as_u64().map_or_else(String::new, |at| format!("call {at}, "));
+        let (reason, tool, what, rule) = (text("reason"), text("tool"), text("what"), text("rule"));
+        out.push_str(&format!("<li>{reason}: {at}<b>{tool}</b> {what}, against <code>{rule}</code></li>\n"));
+    }
+    out.push_str("</ul>\n");
+    let hidden = all.len().saturating_sub(VIOLATIONS);
+    if hidden > 0 {
+        out.push_str(&format!("<p class=\"quiet\">{hidden} more rules do not hold</p>\n"));
+    }
     out
 }
 

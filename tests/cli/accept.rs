@@ -125,6 +125,12 @@ fn ci_accepts_nothing_unless_forced() {
 fn what_cannot_be_accepted_is_said_and_nothing_changes() {
     let gait = failing();
     gait.file("broken.zip", "no zip");
+    let call = json!({ "intent_id": "c", "tool_name": "refund", "args": { "amount": 1 } });
+    for (name, calls) in [("idle", vec![]), ("twice", vec![&call, &call])] {
+        let run = json!({ "run_id": name, "created_at": "2026-03-01T10:00:00Z" });
+        gait.file("run.json", json!({ "run": run, "intents": calls }).to_string());
+        gait.run("run record run.json").code(0);
+    }
     gait.copy("regress_result.json", "red.json");
     gait.run("regress run").code(0);
     let before = gait.tree();
@@ -135,6 +141,8 @@ fn what_cannot_be_accepted_is_said_and_nothing_changes() {
         ("regress accept a --reason r --candidate run_a", 6, "is the baseline of fixture a already"),
         ("regress accept a --reason r --candidate broken.zip", 6, "broken.zip"),
         ("regress accept a --reason r --candidate nowhere", 6, "nowhere"),
+        ("regress accept a --reason r --candidate idle", 6, "holds no call at all"),
+        ("regress accept a --reason r --candidate twice", 6, "uses one id for two calls"),
         ("regress accept a --reason r --result gait.yaml", 6, "gait.yaml"),
     ] {
         gait.run(line).code(code).says(&[part]);
@@ -329,6 +337,8 @@ fn failing_fixtures_are_reviewed_one_by_one() {
     assert_eq!((&answer["rejected"], &answer["skipped"]), (&json!(["b"]), &json!(["c", "d"])));
     assert_eq!(gait.run("regress log a --json").json()["records"][0]["reason"], "raised by us");
     assert!(!gait.exists("fixtures/b/baselines.jsonl"));
+    let long = [b"a\n".to_vec(), vec![b'x'; 1 << 16], b"r\na\n".to_vec()].concat();
+    gait.fed(&["regress", "review", "--no-terminal"], &long).code(6).says(&["longer than 65536 bytes"]);
     let all = ["regress", "review", "--no-terminal", "--reason", "all of it"];
     gait.run("regress run --candidate-dir new").code(5);
     gait.fed(&all, b"a\na\na\n").code(0).says(&["accepted=3 rejected=0 skipped=0"]);

@@ -121,6 +121,8 @@ fn shards_that_do_not_fit_are_refused() {
     gait.run("regress run diff --shard 2/2 --output other.json").code(0);
     gait.file("wrong.json", gait.text(&two[0]).replace("\"index\": 1", "\"index\": 7"));
     gait.file("twice.json", gait.text(&two[0]).replacen('{', "{\"status\": \"pass\",", 1));
+    let huge = "\"total\": 18446744073709551615";
+    gait.file("huge.json", gait.text(&two[0]).replace("\"total\": 2", huge));
     let (one, last) = (&two[0], &two[1]);
     for (files, part) in [
         (one.clone(), "1 of 2 shards are missing: 2/2"),
@@ -131,6 +133,7 @@ fn shards_that_do_not_fit_are_refused() {
         (format!("{one} whole.json"), "whole.json is not the result of a shard"),
         (format!("wrong.json {last}"), "there is no shard 7 of 2"),
         (format!("twice.json {last}"), "twice.json"),
+        ("huge.json".to_owned(), "18446744073709551614 of 18446744073709551615 shards are missing: 2/"),
         (format!("{one} nowhere.json"), "nowhere.json"),
         (format!("{one} gait.yaml"), "gait.yaml"),
     ] {

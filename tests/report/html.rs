@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Tags a page is made of.
-const TAGS: [&str; 39] = [
+const TAGS: [&str; 40] = [
     "!doctype", "b", "body", "code", "del", "details", "div", "fieldset", "form", "h1", "h2", "h3", "h4", "head",
     "header", "html", "input", "ins", "label", "legend", "li", "main", "meta", "ol", "output", "p", "pre", "script",
-    "section", "span", "style", "summary", "table", "tbody", "td", "th", "thead", "title", "tr",
+    "section", "span", "style", "summary", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
 ];
 
 /// The page without its style and script, which are the same in every page.
@@ -33,7 +33,7 @@ fn detailed(mut report: Report, details: Value) -> Report {
 
 fn calls() -> Value {
     json!({
-        "calls_total": 9,
+        "calls_total": 5,
         "calls": [
             { "kind": "changed", "tool": "refund", "reason": "call_changed", "baseline_index": 3, "candidate_index": 3,
               "differences": [
@@ -44,7 +44,11 @@ fn calls() -> Value {
             { "kind": "extra", "tool": "", "reason": "call_extra", "candidate_index": 4, "differences": [] },
             { "kind": "moved", "tool": "search", "reason": "call_moved", "baseline_index": 6, "candidate_index": 9,
               "differences": [] },
+            { "kind": "changed", "tool": "clock", "accepted_by": "match.tools.clock", "baseline_index": 1,
+              "candidate_index": 1, "differences": [] },
         ],
+        "violations": [{ "reason": "call_forbidden", "rule": "never: [drop]", "tool": "drop", "what": "was called",
+            "candidate_index": 4 }],
         "trials": [
             { "trial": 1, "status": "pass", "reason_codes": [], "candidate": "new/trial_1.zip" },
             { "trial": 2, "status": "fail", "reason_codes": ["call_changed"], "candidate": "new/trial_2.zip" },
@@ -68,20 +72,29 @@ fn html_in_every_state() {
 fn the_calls_stand_side_by_side() {
     let page = html::render(&detailed(red(), calls())).unwrap();
     for part in [
-        "<span>2 calls alike</span>",
         "<span>1 call alike</span>",
-        "<span>5 more calls differ</span>",
         "<div class=\"call before\"><span class=\"quiet\">3.</span> <b>refund</b></div>",
         "<del class=\"value before\">- 10</del>\n<span class=\"path\"><code>/args/amount</code></span>\n<ins class=\"value after\">+ 1000</ins>",
         "<code>/args/note</code> (accepted by match.ignore)</span>\n<ins class=\"value after\">+ &quot;&lt;b&gt;&quot;</ins>",
         "<div class=\"call after none\">no such call</div>",
         "<b>(no tool)</b>",
+        "<span class=\"badge pass\">accepted</span> (accepted by match.tools.clock)</span>",
+        "<li>call_forbidden: call 4, <b>drop</b> was called, against <code>never: [drop]</code></li>",
         "<td>2</td><td>fail</td><td>call_changed</td><td><code>new/trial_2.zip</code></td>",
         "GAIT run_id=run_alpha",
         "<pre>gait run diff a.zip b.zip</pre>",
         "<code>gait.yaml:7</code>",
     ] {
         assert!(page.contains(part), "{part} not in\n{}", body(&page));
+    }
+    assert_eq!(page.matches("<span>1 call alike</span>").count(), 2);
+    let at = |tool: &str| page.find(&format!("<b>{tool}</b></div>")).unwrap();
+    assert!(at("clock") < at("refund") && at("mail.send") < at("(no tool)") && at("(no tool)") < at("search"));
+    let mut cut = calls();
+    cut["calls_total"] = 9.into();
+    let page = html::render(&detailed(red(), cut)).unwrap();
+    for part in ["<span>4 more calls differ</span>", "<span>1 call not shown</span>"] {
+        assert!(page.contains(part), "{part}");
     }
 }
 
@@ -110,7 +123,8 @@ fn no_text_becomes_markup() {
     let call = json!({ "kind": HOSTILE, "tool": HOSTILE, "reason": HOSTILE, "baseline_index": HOSTILE, "differences": [
         { "path": HOSTILE, "baseline": HOSTILE, "candidate": { HOSTILE: HOSTILE }, "accepted_by": HOSTILE } ] });
     let trial = json!({ "trial": HOSTILE, "status": HOSTILE, "reason_codes": [HOSTILE], "candidate": HOSTILE });
-    let details = json!({ "calls": [call], "calls_total": 1, "trials": [trial, trial] });
+    let details = json!({ "calls": [call], "calls_total": 1, "trials": [trial, trial], "violations": [
+        { "reason": HOSTILE, "rule": HOSTILE, "tool": HOSTILE, "what": HOSTILE, "candidate_index": HOSTILE }] });
     let mut report = detailed(hostile(), details);
     report.producer_version = HOSTILE.to_owned();
     report.cases.push(Arc::new(case("zz/diff", &[], "", "")));

@@ -10,6 +10,7 @@ use crate::kernel::error::{Error, Kind, Result};
 use crate::regress::accept::{self, Accepted, Plan, Request};
 use crate::regress::fixture::Demands;
 use crate::runpack::locate;
+use crate::runpack::story::visible;
 use crate::runpack::verify::Trust;
 use crate::sign::key::PrivateKey;
 use crate::sign::keyring::{self, KeySource};
@@ -126,6 +127,7 @@ impl AcceptCmd {
 /// What was accepted, in lines.
 pub fn text(accepted: &Accepted) -> String {
     let Accepted { fixture, run_id, previous_run_id, manifest_digest, diff_digest, key_id, baselines, .. } = accepted;
+    let [fixture, run_id, previous_run_id] = [fixture, run_id, previous_run_id].map(|text| visible(text));
     format!(
         "regress accept ok: fixture={fixture} run_id={run_id} previous_run_id={previous_run_id}\n\
          manifest_digest: {manifest_digest}\ndiff_digest: {diff_digest}\nsigned by: {key_id}\nrecord: {baselines}\n\

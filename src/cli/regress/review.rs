@@ -117,5 +117,8 @@ fn line() -> Result<Option<String>> {
     let mut text = String::new();
     let mut input = io::Read::take(io::stdin().lock(), LONGEST);
     let read = input.read_line(&mut text).map_err(|e| Error::io("read", "standard input", e))?;
+    if read as u64 == LONGEST && !text.ends_with('\n') {
+        return Err(Error::invalid(format!("an answer is longer than {LONGEST} bytes")));
+    }
     Ok((read > 0).then(|| text.trim().to_owned()))
 }

@@ -78,7 +78,7 @@ fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value
     if told["candidate"].is_null() {
         return Value::Null;
     }
-    for key in ["changed_files", "calls", "calls_total"] {
+    for key in ["changed_files", "calls", "calls_total", "violations"] {
         told[key] = outcome.details.get(key).cloned().unwrap_or_default();
     }
     canon::of(&told).map_or(Value::Null, |bytes| Digest::of(&bytes).to_string().into())
