@@ -1,20 +1,29 @@
 //! Recorded runs as test cases: a fixture is a runpack, a case is one grader on it.
 //!
-//! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `harness` (load, grade, report; as
-//! libtest cases too).
+//! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `compare` (two runs call by call:
+//! `align`, then accept or fail by `tolerance`), `harness` (load, grade, report; as libtest cases too).
 //!
 //! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
 
 pub mod align;
+pub mod allowed;
+pub mod assign;
 pub mod candidate;
 pub mod case;
+pub mod compare;
 pub mod discover;
 pub mod evidence;
+pub mod features;
 pub mod fixture;
 pub mod grade;
 pub mod harness;
 pub mod init;
 pub mod judge;
+pub mod likeness;
+pub mod links;
 pub mod pool;
+pub mod run;
 pub mod select;
+pub mod tolerance;
 pub mod trials;
+pub mod verdict;

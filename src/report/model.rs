@@ -68,6 +68,18 @@ pub struct Case {
     pub place: Option<Place>,
     /// The command that shows or repeats this failure. Empty on a pass.
     pub next: String,
+    /// The failed trials of a pass that is flaky.
+    pub flakes: Vec<Flake>,
+}
+
+/// A trial that failed while enough others passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flake {
+    /// The trial's number, from 1.
+    pub trial: usize,
+    pub reason_codes: Vec<String>,
+    /// What differs, as in [`Case::evidence`].
+    pub evidence: String,
 }
 
 /// How many fixtures were compared with a run of today's agent.
@@ -106,6 +118,14 @@ impl Report {
         first.map_or_else(String::new, |case| {
             case.grade.reason_codes.first().cloned().unwrap_or_else(|| "grader_failed".to_owned())
         })
+    }
+
+    /// The flaky cases, one line each: name, and which trials failed for what.
+    pub fn flaky(&self) -> Vec<String> {
+        let flaky = self.cases.iter().filter(|case| !case.flakes.is_empty());
+        let trial = |flake: &Flake| format!("trial {} {}", flake.trial, flake.reason_codes.join(","));
+        let told = |case: &Case| case.flakes.iter().map(trial).collect::<Vec<_>>().join("; ");
+        flaky.map(|case| format!("{} ({})", case.grade.name, told(case))).collect()
     }
 
     /// "N of M fixtures were not run against an agent", where that is so.

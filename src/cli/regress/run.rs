@@ -14,6 +14,7 @@ use crate::regress::judge::LOAD;
 use crate::regress::select::Filters;
 use crate::report::annotations;
 use crate::report::model::{Report, Status};
+use crate::report::text::visible;
 use clap::{Args, ValueEnum};
 use libtest_mimic::FormatSetting;
 use serde_json::{Map, Value, json};
@@ -212,6 +213,7 @@ impl Ran {
         set("next_command", self.next_command().into());
         set("failed_fixtures", json!(self.failed_fixtures()));
         set("artifact_paths", json!(self.reports.artifacts()));
+        set("flaky", json!(self.report.flaky()));
         set("output", self.reports.output.as_str().into());
         set("junit", json!(self.reports.junit));
         set("summary", json!(self.reports.summary));
@@ -303,6 +305,7 @@ impl Ran {
         if report.status() == Status::Fail {
             lines.extend(self.failure_lines());
         }
+        lines.extend(report.flaky().iter().map(|case| format!("flaky: {}", visible(case))));
         lines.extend(report.honesty());
         lines.extend(self.file_lines());
         lines.join("\n")
