@@ -14,10 +14,13 @@ pub struct Pair {
     pub in_order: bool,
 }
 
-/// Most comparisons of one call with another before pairing stops looking for the best and takes what comes first.
+/// Most comparisons of one call with another. Beyond that pairing stops looking for the best and takes what comes first.
 const CELLS: usize = 4_000_000;
 /// Likewise for calls of one tool, where the best takes more work.
 const SQUARE: usize = 1_000_000;
+
+/// Most comparisons before similar texts are only sketched while pairing; the verdict compares them in full.
+const PATIENT: usize = 10_000;
 
 /// Pairs every call exactly once, calls of one tool only. With `ordered`, first as many equal calls as can be in the
 /// same order; what is left (everything, without it) so that as many as possible are equal, the others differ in as few
@@ -78,13 +81,17 @@ fn in_order(left: &[Features<'_>], right: &[Features<'_>]) -> Vec<(usize, usize)
 fn exactly(left: &[Features<'_>], right: &[Features<'_>]) -> Vec<(usize, usize)> {
     const EQUAL: u32 = 1 << 14;
     let width = right.len() + 1;
+    let rough = left.len() * right.len() > PATIENT;
     let (mut worth, mut best) = (vec![0_u32; left.len() * right.len()], vec![0_u32; (left.len() + 1) * width]);
     // From the back, so that the way forward takes the earliest of equal choices.
     for x in (0..left.len()).rev() {
         for y in (0..right.len()).rev() {
             let (a, b) = (&left[x], &right[y]);
-            let pair =
-                if a.equal(b) { EQUAL + 2 * u32::from(a.status == b.status) + u32::from(a.identical(b)) } else { 0 };
+            let pair = if a.equal(b, rough) {
+                EQUAL + 2 * u32::from(a.status == b.status) + u32::from(a.identical(b))
+            } else {
+                0
+            };
             worth[x * right.len() + y] = pair;
             let skip = best[(x + 1) * width + y].max(best[x * width + y + 1]);
             let take = if pair > 0 { pair + best[(x + 1) * width + y + 1] } else { 0 };
@@ -114,7 +121,7 @@ fn roughly(left: &[Features<'_>], right: &[Features<'_>]) -> Vec<(usize, usize)>
             pairs.extend((0..len).map(|at| (old_index + at, new_index + at)));
         }
     }
-    pairs.retain(|&(x, y)| left[x].equal(&right[y]));
+    pairs.retain(|&(x, y)| left[x].equal(&right[y], true));
     pairs
 }
 
@@ -126,9 +133,10 @@ fn within_tool(left: &[Features<'_>], right: &[Features<'_>], mine: &[usize], th
     // At most a thousand pairs: no sum of a lower rank reaches the rank above.
     const FAR: usize = 1 << 12;
     const MANY: usize = 1 << 9;
+    let rough = mine.len() * theirs.len() > PATIENT;
     let cost = |x: usize, y: usize| {
         let (a, b) = (&left[mine[x]], &right[theirs[y]]);
-        let differing = if a.equal(b) { 0 } else { 1_i64 << 45 };
+        let differing = if a.equal(b, rough) { 0 } else { 1_i64 << 45 };
         let distance = a.distance(b).min(MANY) as i64;
         // How far from its place among the calls of its tool.
         differing + (distance << 23) + mine[x].abs_diff(theirs[y]).min(FAR) as i64
@@ -151,7 +159,7 @@ fn as_they_come(
     let (mut pairs, mut rest, mut used) = (Vec::new(), Vec::new(), vec![false; right.len()]);
     for &x in mine {
         let equal = waiting.get_mut(&left[x].rough()).and_then(VecDeque::pop_front);
-        match equal.filter(|&y| left[x].equal(&right[y])) {
+        match equal.filter(|&y| left[x].equal(&right[y], true)) {
             Some(y) => {
                 used[y] = true;
                 pairs.push((x, y));

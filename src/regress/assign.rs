@@ -20,56 +20,61 @@ pub fn assign(rows: usize, columns: usize, cost: impl Fn(usize, usize) -> i64) -
     out
 }
 
-/// The column of each row, `rows` being at most `columns`; `costs` row by row. Shortest augmenting paths with
-/// potentials: at most `rows * rows * columns` steps.
+/// No row, or no column yet.
+const NONE: usize = usize::MAX;
+
+/// The column of each row, `rows` being at most `columns`; `costs` row by row. Row after row takes the shortest way to a
+/// free column, over columns whose rows can move on; prices of rows and columns keep what is left of a cost from being
+/// negative. At most `rows * rows * columns` steps.
 fn solve(rows: usize, columns: usize, costs: &[i64]) -> Vec<usize> {
-    // Index 0 stands for "none yet" in all lists; rows and columns count from 1.
-    let (mut of_row, mut of_column) = (vec![0_i64; rows + 1], vec![0_i64; columns + 1]);
-    let mut taken = vec![0_usize; columns + 1];
-    let (mut nearest, mut from) = (vec![i64::MAX; columns + 1], vec![0_usize; columns + 1]);
-    let mut seen = vec![false; columns + 1];
-    for row in 1..=rows {
-        taken[0] = row;
-        let mut column = 0;
-        nearest.fill(i64::MAX);
-        seen.fill(false);
-        while taken[column] != 0 {
-            seen[column] = true;
-            let here = taken[column];
-            let line = &costs[(here - 1) * columns..here * columns];
-            let (mut least, mut next) = (i64::MAX, 0);
-            for other in 1..=columns {
-                if seen[other] {
-                    continue;
+    let (mut row_price, mut column_price) = (vec![0_i64; rows], vec![0_i64; columns]);
+    let (mut column_of, mut row_of) = (vec![NONE; rows], vec![NONE; columns]);
+    let (mut distance, mut from) = (vec![i64::MAX; columns], vec![NONE; columns]);
+    let (mut seen_rows, mut seen_columns, mut remaining) = (Vec::new(), Vec::new(), Vec::new());
+    for start in 0..rows {
+        distance.fill(i64::MAX);
+        seen_rows.clear();
+        seen_columns.clear();
+        remaining.clear();
+        remaining.extend(0..columns);
+        let (mut row, mut least) = (start, 0);
+        let mut end = loop {
+            seen_rows.push(row);
+            let line = &costs[row * columns..(row + 1) * columns];
+            let base = least - row_price[row];
+            let (mut place, mut lowest) = (0, i64::MAX);
+            for (at, &column) in remaining.iter().enumerate() {
+                let reached = base + line[column] - column_price[column];
+                if reached < distance[column] {
+                    distance[column] = reached;
+                    from[column] = row;
                 }
-                let reduced = line[other - 1] - of_row[here] - of_column[other];
-                if reduced < nearest[other] {
-                    nearest[other] = reduced;
-                    from[other] = column;
-                }
-                if nearest[other] < least {
-                    least = nearest[other];
-                    next = other;
+                let nearest = distance[column];
+                if nearest < lowest || nearest == lowest && row_of[column] == NONE {
+                    (lowest, place) = (nearest, at);
                 }
             }
-            for other in 0..=columns {
-                if seen[other] {
-                    of_row[taken[other]] += least;
-                    of_column[other] -= least;
-                } else if nearest[other] != i64::MAX {
-                    nearest[other] -= least;
-                }
+            least = lowest;
+            let column = remaining[place];
+            if row_of[column] == NONE {
+                break column;
             }
-            column = next;
+            row = row_of[column];
+            seen_columns.push(column);
+            remaining.swap_remove(place);
+        };
+        for &row in seen_rows.iter().skip(1) {
+            row_price[row] += least - distance[column_of[row]];
         }
-        while column != 0 {
-            taken[column] = taken[from[column]];
-            column = from[column];
+        row_price[start] += least;
+        for &column in &seen_columns {
+            column_price[column] -= least - distance[column];
+        }
+        while end != NONE {
+            let row = from[end];
+            row_of[end] = row;
+            end = std::mem::replace(&mut column_of[row], end);
         }
     }
-    let mut out = vec![0; rows];
-    for column in (1..=columns).filter(|column| taken[*column] != 0) {
-        out[taken[column] - 1] = column - 1;
-    }
-    out
+    column_of
 }

@@ -2,7 +2,7 @@
 
 use crate::config::rules::Tolerance;
 use crate::kernel::json::tree::{Json, same_number};
-use crate::regress::likeness;
+use crate::regress::likeness::{self, Sketch};
 use crate::regress::links::{self, Links};
 use crate::regress::run::Call;
 use crate::regress::tolerance::{Rules, ToolView};
@@ -40,7 +40,11 @@ pub struct Features<'r> {
 }
 
 /// A value with rules of its own.
-type Ruled<'r> = (Vec<Tolerance>, &'r Json);
+#[derive(Debug, Clone)]
+struct Ruled<'r> {
+    value: &'r Json,
+    rules: Vec<(Tolerance, Sketch)>,
+}
 
 /// The calls of a run, with numbers from `names`: both runs have to use the same one.
 pub fn of<'r>(calls: &'r [Call], rules: &Rules, links: &Links, names: &mut Names) -> Vec<Features<'r>> {
@@ -86,15 +90,21 @@ pub fn of<'r>(calls: &'r [Call], rules: &Rules, links: &Links, names: &mut Names
 }
 
 impl Features<'_> {
-    /// Whether the two calls are equal under the rules, their status aside.
-    pub fn equal(&self, other: &Self) -> bool {
-        let ruled = |((rules, left), (_, right)): (&Ruled<'_>, &Ruled<'_>)| {
-            same(left, right) || rules.iter().any(|rule| likeness::alike(*rule, left, right))
+    /// Whether the two calls are equal under the rules, their status aside; texts that may be similar only `roughly`,
+    /// where each call of a long run is compared with each.
+    pub fn equal(&self, other: &Self, roughly: bool) -> bool {
+        let alike = |(left, right): (&Ruled<'_>, &Ruled<'_>)| {
+            let by_rule = |((rule, a), (_, b)): (&(Tolerance, Sketch), &(Tolerance, Sketch))| {
+                let sure = a.alike(b, *rule);
+                let close = roughly && matches!(a, Sketch::Bag(_));
+                sure.unwrap_or_else(|| close || likeness::alike(*rule, left.value, right.value))
+            };
+            same(left.value, right.value) || left.rules.iter().zip(&right.rules).any(by_rule)
         };
         self.tool == other.tool
             && (self.key == other.key || self.linked == other.linked)
             && self.ruled.len() == other.ruled.len()
-            && self.ruled.iter().zip(&other.ruled).all(ruled)
+            && self.ruled.iter().zip(&other.ruled).all(alike)
     }
 
     /// Whether the two calls are equal without any rule, their status included.
@@ -165,7 +175,8 @@ impl<'r, L: Fn(&Json) -> Option<String>> Walk<'_, 'r, L> {
             return self.write("_");
         }
         if !rules.is_empty() {
-            self.ruled.push((rules, value));
+            let sketch = |rule| (rule, Sketch::of(rule, value));
+            self.ruled.push(Ruled { value, rules: rules.into_iter().map(sketch).collect() });
             return self.write("?");
         }
         match value {

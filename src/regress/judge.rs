@@ -137,6 +137,6 @@ fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) 
         evidence: shown(verdict.evidence),
         place: listed.place.clone(),
         next: shown(verdict.next),
-        flakes: verdict.flakes,
+        flakes: if failed { Vec::new() } else { verdict.flakes },
     }
 }

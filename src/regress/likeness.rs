@@ -2,6 +2,7 @@
 
 use crate::config::rules::{Norm, Tolerance};
 use crate::kernel::fs;
+use crate::kernel::json::canon;
 use crate::kernel::json::delta;
 use crate::kernel::json::tree::{self, Json, same_number};
 use similar::TextDiff;
@@ -130,24 +131,70 @@ fn time(text: &str) -> Option<usize> {
 }
 
 fn similar(a: &str, b: &str, least: f32) -> bool {
-    a == b || most(a, b) >= least && ratio(a, b) >= least
+    // What they can have in common at most is quickly known where characters are compared.
+    let hopeless = a.len().max(b.len()) <= SHORT && most(&bag(a), &bag(b)) < least;
+    a == b || !hopeless && ratio(a, b) >= least
 }
 
-/// What two short texts can have in common at most, without looking at the order of their characters.
-fn most(a: &str, b: &str) -> f32 {
-    if a.len().max(b.len()) > SHORT {
-        return 1.0;
+/// How many of its characters there are of each of 64 kinds.
+type Bag = [u16; 64];
+
+fn bag(text: &str) -> Bag {
+    let mut bag = [0_u16; 64];
+    for c in text.chars() {
+        let kind = &mut bag[c as usize % 64];
+        *kind = kind.saturating_add(1);
     }
-    let mut counts = [(0_u32, 0_u32); 64];
-    for c in a.chars() {
-        counts[c as usize % 64].0 += 1;
+    bag
+}
+
+/// What two texts can have in common at most, whatever the order of their characters.
+fn most(a: &Bag, b: &Bag) -> f32 {
+    let (mut total, mut shared) = (0_u32, 0_u32);
+    for (x, y) in a.iter().zip(b) {
+        total += u32::from(*x) + u32::from(*y);
+        shared += u32::from(*x.min(y));
     }
-    for c in b.chars() {
-        counts[c as usize % 64].1 += 1;
-    }
-    let total: u32 = counts.iter().map(|(x, y)| x + y).sum();
-    let shared: u32 = counts.iter().map(|(x, y)| x.min(y)).sum();
     if total == 0 { 1.0 } else { 2.0 * shared as f32 / total as f32 }
+}
+
+/// What is worked out about a value once, so that many can be compared with many.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sketch {
+    /// Nothing: comparing is quick enough.
+    None,
+    /// No value that the rule is for.
+    Other,
+    /// A text as the rule sees it.
+    Normal(String),
+    /// The characters of a text.
+    Bag(Box<Bag>),
+}
+
+impl Sketch {
+    /// What there is to know of `value` under `tolerance`.
+    pub fn of(tolerance: Tolerance, value: &Json) -> Self {
+        match (tolerance, value) {
+            (Tolerance::Norm(Norm::Json), Json::String(text)) => {
+                let canonical = canon::canonicalize(text.as_bytes()).ok();
+                Self::Normal(canonical.map_or_else(|| text.clone(), |c| String::from_utf8_lossy(&c).into_owned()))
+            }
+            (Tolerance::Norm(norm), Json::String(text)) => Self::Normal(normal(norm, text)),
+            (Tolerance::Similar(_), Json::String(text)) => Self::Bag(Box::new(bag(text))),
+            (Tolerance::Norm(_) | Tolerance::Similar(_), _) => Self::Other,
+            _ => Self::None,
+        }
+    }
+
+    /// Whether two values are alike; `None`: they may be, which only comparing them can tell.
+    pub fn alike(&self, other: &Self, tolerance: Tolerance) -> Option<bool> {
+        match (self, other, tolerance) {
+            (Self::Normal(a), Self::Normal(b), _) => Some(a == b),
+            (Self::Bag(a), Self::Bag(b), Tolerance::Similar(least)) if most(a, b) < least => Some(false),
+            (Self::Bag(_), Self::Bag(_), _) | (Self::None, Self::None, _) => None,
+            _ => Some(false),
+        }
+    }
 }
 
 /// How much two texts have in common, 0 to 1.

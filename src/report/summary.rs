@@ -65,7 +65,13 @@ fn heading(report: &Report, failing: usize, fixtures: usize) -> String {
     let verdict = match report.status() {
         Status::Fail => format!("fail: {failing} of {fixtures} fixtures failed"),
         Status::Pass if fixtures == 0 => "pass: there was nothing to check".to_owned(),
-        Status::Pass => format!("pass: {fixtures} of {fixtures} fixtures passed"),
+        Status::Pass => {
+            let flaky = match report.flaky().len() {
+                0 => String::new(),
+                flaky => format!(", {flaky} flaky"),
+            };
+            format!("pass: {fixtures} of {fixtures} fixtures passed{flaky}")
+        }
     };
     format!("## gait regress {verdict} ({set})\n\n")
 }

@@ -121,6 +121,12 @@ fn large(seed: u64, same: bool) -> Vec<Call> {
         .collect()
 }
 
+/// Five hundred calls that differ in one text only.
+fn texts(seed: usize) -> Vec<Call> {
+    let text = |at| format!("what is the refund policy number {} for shoes of size {}", at * seed % 499, at % 40);
+    (0..500).map(|at| json("t", &json!({ "note": text(at) }), "ok", &json!({}))).collect()
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "the numbers are what it is for")]
 fn five_hundred_by_five_hundred_in_time() {
@@ -133,12 +139,15 @@ fn five_hundred_by_five_hundred_in_time() {
     let ruled = rules(
         r#"{ ignore: ["$..city"], tools: { t: { args: { "$.amount": { within: 5 }, "$.note": { similar: 0.9 } } } } }"#,
     );
-    for (what, candidate) in
-        [("edited", edited), ("reversed", reversed), ("strangers", large(2, false)), ("half alike", large(2, true))]
-    {
+    for (what, baseline, candidate) in [
+        ("edited", large(1, true), edited),
+        ("reversed", large(1, true), reversed),
+        ("strangers", large(1, true), large(2, false)),
+        ("half alike", large(1, true), large(2, true)),
+        ("texts", texts(7), texts(11)),
+    ] {
         for (kind, rules) in [("plain", &plain), ("ruled", &ruled)] {
             for ordered in [true, false] {
-                let baseline = large(1, true);
                 let watch = Stopwatch::start();
                 let pairs = aligned(&baseline, &candidate, rules, ordered);
                 let elapsed = watch.elapsed();
