@@ -127,10 +127,12 @@ fn yaml(suite: &Suite, fixtures: &[Listing]) -> Result<String> {
 /// Whether `after` says all that `before` does, and lists `fixtures` too.
 fn keeps(before: &Suite, after: &Suite, fixtures: &[Listing]) -> bool {
     let entries: HashMap<&str, &Entry> = after.fixtures.iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let same = |old: &Entry, new: &Entry| (&old.run_id, &old.runpack) == (&new.run_id, &new.runpack);
+    let said = |entry: &Entry| (entry.run_id.clone(), entry.runpack.clone(), entry.settings.clone());
+    let same = |old: &Entry, new: &Entry| said(old) == said(new);
     before.fixtures.iter().all(|old| entries.get(old.name.as_str()).is_some_and(|new| same(old, new)))
         && fixtures.iter().all(|fixture| entries.contains_key(fixture.name.as_str()))
-        && (&before.fixture_set, &before.discover) == (&after.fixture_set, &after.discover)
+        && (&before.fixture_set, &before.discover, &before.defaults)
+            == (&after.fixture_set, &after.discover, &after.defaults)
 }
 
 /// Where new entries go: before line `line` (0-based), their dash behind `indent` blanks.
@@ -211,7 +213,7 @@ pub fn with_run_id(suite: &Suite, name: &str, run_id: &str) -> Result<Option<Str
         let pairs = || suite.fixtures.iter().zip(&again.fixtures);
         again.fixtures.len() == suite.fixtures.len()
             && pairs().all(|(old, new)| (&old.name, &old.runpack) == (&new.name, &new.runpack))
-            && pairs().all(|(old, new)| changed(old) == new.run_id)
+            && pairs().all(|(old, new)| changed(old) == new.run_id && old.settings == new.settings)
             && (&suite.fixture_set, &suite.discover) == (&again.fixture_set, &again.discover)
     };
     if again.is_ok_and(same) { Ok(Some(text)) } else { Err(run_by_hand(document, place)) }

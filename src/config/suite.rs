@@ -1,6 +1,7 @@
 //! `gait.yaml` as written: the fixtures listed, and the globs that find more.
 
-use crate::config::document::{Document, Place};
+use crate::config::document::{Document, Fields, Node, Place};
+use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub struct Suite {
     /// Where `discover` stands.
     pub discover_place: Option<Place>,
     pub fixtures: Vec<Entry>,
+    /// What holds for fixtures that do not say otherwise, found ones included.
+    pub defaults: Settings,
     /// Unknown keys and odd names, one line each.
     pub warnings: Vec<String>,
 }
@@ -36,7 +39,48 @@ pub struct Entry {
     pub run_id: Option<String>,
     /// The baseline, absolute or relative to the working directory.
     pub runpack: String,
+    /// Its own, over the suite's defaults.
+    pub settings: Settings,
     pub place: Place,
+}
+
+/// How a fixture is judged.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    /// How many runs of today's agent are judged; as many as there are unless given.
+    pub trials: Option<u64>,
+    /// How many of them have to pass; all unless given.
+    pub min_pass: Option<u64>,
+    /// Which differences are accepted.
+    pub rules: Option<Match>,
+}
+
+impl Settings {
+    fn read(document: &Document, fields: &mut Fields<'_>, warnings: &mut Vec<String>) -> Result<Self> {
+        let rules = fields.node("match").map(|node| Match::read(document, node, warnings)).transpose()?;
+        let trials = rules::whole(document, fields, "trials", 1)?;
+        let min_pass = rules::whole(document, fields, "min_pass", 1)?;
+        Ok(Self { trials, min_pass, rules })
+    }
+
+    /// These settings, and where they say nothing, `defaults`.
+    fn over(self, defaults: &Self) -> Self {
+        let rules = match (self.rules, &defaults.rules) {
+            (Some(own), Some(theirs)) => Some(own.over(theirs)),
+            (own, theirs) => own.or_else(|| theirs.clone()),
+        };
+        Self { trials: self.trials.or(defaults.trials), min_pass: self.min_pass.or(defaults.min_pass), rules }
+    }
+
+    fn check(&self, document: &Document, node: &Node) -> Result<()> {
+        match (self.min_pass, self.trials) {
+            (Some(_), None) => Err(document.error(node.place, "`min_pass` without `trials`")),
+            (Some(pass), Some(trials)) if pass > trials => {
+                Err(document.error(node.place, format!("`min_pass` is {pass}, but there are only {trials} `trials`")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Suite {
@@ -62,6 +106,8 @@ impl Suite {
         let discover = fields.texts("discover")?.into_iter().map(str::to_owned).collect();
         let discover_place = fields.node("discover").map(|node| node.place);
         let mut warnings = Vec::new();
+        let defaults = fields.node("defaults").map(|node| defaults(&document, node, &mut warnings)).transpose()?;
+        let defaults = defaults.unwrap_or_default();
         let mut fixtures = Vec::new();
         let mut lines = HashMap::new();
         for node in fields.list("fixtures")? {
@@ -76,13 +122,23 @@ impl Suite {
                 let what = format!("fixture {name:?} is listed twice, first at line {first}");
                 return Err(document.error(node.place, what));
             }
+            let settings = Settings::read(&document, &mut item, &mut warnings)?.over(&defaults);
+            settings.check(&document, node)?;
             warnings.extend(item.unknown());
-            let entry = Entry { name: name.to_owned(), run_id, runpack: runpack.to_owned(), place: node.place };
-            fixtures.push(entry);
+            let (name, runpack) = (name.to_owned(), runpack.to_owned());
+            fixtures.push(Entry { name, run_id, runpack, settings, place: node.place });
         }
         warnings.extend(fields.unknown());
-        Ok(Self { fixture_set, discover, discover_place, fixtures, warnings, document })
+        Ok(Self { fixture_set, discover, discover_place, fixtures, defaults, warnings, document })
     }
+}
+
+fn defaults(document: &Document, node: &Node, warnings: &mut Vec<String>) -> Result<Settings> {
+    let mut fields = document.fields(node, "`defaults`")?;
+    let settings = Settings::read(document, &mut fields, warnings)?;
+    settings.check(document, node)?;
+    warnings.extend(fields.unknown());
+    Ok(settings)
 }
 
 const NAME_HINT: &str = "use lower-case letters, digits, `.`, `_` and `-`";

@@ -1,7 +1,7 @@
 //! What there is to run: the fixtures a `gait.yaml` lists, and those its globs find.
 
 use crate::config::document;
-use crate::config::suite::{self, Entry, Suite};
+use crate::config::suite::{self, Entry, Settings, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use crate::report::model::Place;
@@ -17,6 +17,7 @@ pub struct Listed {
     pub run_id: Option<String>,
     /// The baseline, absolute or relative to the working directory.
     pub runpack: String,
+    pub settings: Settings,
     /// Where it stands in the config; none for one that a glob found.
     pub place: Option<Place>,
 }
@@ -39,6 +40,7 @@ pub fn discover(suite: &Suite) -> Result<Vec<Listed>> {
             name: name.clone(),
             run_id: None,
             runpack: path.into_string(),
+            settings: suite.defaults.clone(),
             place: place(suite.discover_place, suite),
         };
         found.insert(name, fresh);
@@ -55,6 +57,7 @@ fn listed(entry: &Entry, suite: &Suite) -> Listed {
         name: entry.name.clone(),
         run_id: entry.run_id.clone(),
         runpack: entry.runpack.clone(),
+        settings: entry.settings.clone(),
         place: place(Some(entry.place), suite),
     }
 }

@@ -1,7 +1,7 @@
 //! A fixture on disk: the baseline runpack and `fixture.json` beside it, loaded and checked once.
 
 use crate::config::document::Document;
-use crate::config::suite;
+use crate::config::suite::{self, Settings};
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs::SETTINGS_LIMIT;
@@ -135,6 +135,8 @@ pub struct Fixture {
     /// The folder the baseline stands in.
     pub dir: Utf8PathBuf,
     pub metadata: Metadata,
+    /// How it is judged.
+    pub settings: Settings,
     pub baseline: Pack,
 }
 
@@ -190,7 +192,8 @@ impl Fixture {
         {
             return Err(Unloadable { code: "fixture_metadata_invalid", what: unknown.clone() });
         }
-        Ok(Self { name: listed.name.clone(), runpack: listed.runpack.clone(), dir, metadata, baseline })
+        let (name, runpack, settings) = (listed.name.clone(), listed.runpack.clone(), listed.settings.clone());
+        Ok(Self { name, runpack, dir, metadata, settings, baseline })
     }
 
     /// The chain of accepted baselines, which has to hold and to end at this baseline.

@@ -1,23 +1,33 @@
 //! Recorded runs as test cases: a fixture is a runpack, a case is one grader on it.
 //!
-//! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `harness` (load, grade, report; as
-//! libtest cases too), `accept` (a candidate becomes the baseline, `baselines` the signed chain of such decisions).
+//! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `compare` (two runs call by call:
+//! `align`, then accept or fail by `tolerance`), `harness` (load, grade, report; as libtest cases too), `accept` (a
+//! candidate becomes the baseline, `baselines` the signed chain of such decisions).
 //!
 //! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
 
 pub mod accept;
 pub mod align;
+pub mod allowed;
+pub mod assign;
 pub mod baselines;
 pub mod candidate;
 pub mod case;
+pub mod compare;
 pub mod discover;
 pub mod evidence;
+pub mod features;
 pub mod fixture;
 pub mod grade;
 pub mod harness;
 pub mod init;
 pub mod judge;
+pub mod likeness;
+pub mod links;
 pub mod pool;
+pub mod run;
 pub mod select;
 pub mod shard;
+pub mod tolerance;
 pub mod trials;
+pub mod verdict;

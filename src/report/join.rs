@@ -63,8 +63,8 @@ fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
         let mut told: HashMap<_, _> = shown.cases.into_iter().map(|case| (case.name.clone(), case)).collect();
         report.cases.extend(written.graders.into_iter().map(|grade| {
             let told = told.remove(&grade.name).unwrap_or_default();
-            let (evidence, place, next) = (told.evidence, told.place, told.next);
-            Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next })
+            let (evidence, place, next, flakes) = (told.evidence, told.place, told.next, told.flakes);
+            Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next, flakes })
         }));
         report.footers.extend(shown.footers);
         let (all, more) = (&mut report.exercised, shown.exercised);

@@ -3,7 +3,7 @@
 use crate::kernel::error::{Error, Kind, Result};
 use crate::report::model::{Case, Report};
 use crate::report::text::{one_line, visible};
-use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use std::time::Duration;
 
 /// The JUnit document; times are wall times.
@@ -25,6 +25,14 @@ fn test_case(case: &Case) -> TestCase {
             .set_type("regress_failure")
             .set_message(one_line(&case.grade.reasons()))
             .set_description(visible(&format!("{}{next}", ended(&case.evidence))));
+    }
+    for flake in &case.flakes {
+        let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+        rerun
+            .set_type("regress_failure")
+            .set_message(one_line(&format!("trial {}: {}", flake.trial, flake.reason_codes.join(","))))
+            .set_description(visible(&ended(&flake.evidence)));
+        status.add_rerun(rerun);
     }
     let mut out = TestCase::new(one_line(case.grade.grader()), status);
     out.set_classname(one_line(case.grade.fixture())).set_time(case.elapsed);

@@ -69,6 +69,18 @@ pub struct Case {
     pub place: Option<Place>,
     /// The command that shows or repeats this failure. Empty on a pass.
     pub next: String,
+    /// The failed trials of a pass that is flaky.
+    pub flakes: Vec<Flake>,
+}
+
+/// A trial that failed while enough others passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flake {
+    /// The trial's number, from 1.
+    pub trial: usize,
+    pub reason_codes: Vec<String>,
+    /// What differs, as in [`Case::evidence`].
+    pub evidence: String,
 }
 
 /// How many fixtures were compared with a run of today's agent.
@@ -105,6 +117,8 @@ pub struct ShownCase {
     pub place: Option<Place>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub next: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flakes: Vec<Flake>,
 }
 
 /// A whole run: cases sorted by name (byte order).
@@ -140,6 +154,14 @@ impl Report {
         })
     }
 
+    /// The flaky cases, one line each: name, and which trials failed for what.
+    pub fn flaky(&self) -> Vec<String> {
+        let flaky = self.cases.iter().filter(|case| !case.flakes.is_empty());
+        let trial = |flake: &Flake| format!("trial {} {}", flake.trial, flake.reason_codes.join(","));
+        let told = |case: &Case| case.flakes.iter().map(trial).collect::<Vec<_>>().join("; ");
+        flaky.map(|case| format!("{} ({})", case.grade.name, told(case))).collect()
+    }
+
     /// "N of M fixtures were not run against an agent", where that is so.
     pub fn honesty(&self) -> Option<String> {
         let Exercised { with_candidate, fixtures } = self.exercised;
@@ -154,6 +176,7 @@ impl Report {
             evidence: case.evidence.clone(),
             place: case.place.clone(),
             next: case.next.clone(),
+            flakes: case.flakes.clone(),
         };
         Shown { cases: self.cases.iter().map(case).collect(), footers: self.footers.clone(), exercised: self.exercised }
     }

@@ -26,7 +26,8 @@ pub fn render(report: &Report) -> Result<String> {
 pub fn bounded(report: &Report, limit: usize) -> Result<String> {
     let limit = limit.max(4_000) - CLOSING;
     let fixtures = fixtures(report);
-    let (failing, passing): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| fixture.failed());
+    let (failing, sound): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| fixture.failed());
+    let (flaky, passing): (Vec<_>, Vec<_>) = sound.into_iter().partition(|fixture| fixture.flakes().next().is_some());
     let mut out = heading(report, failing.len(), fixtures.len());
     if let Some(honesty) = report.honesty() {
         out.push_str(&format!("**{honesty}.**\n\n"));
@@ -35,7 +36,7 @@ pub fn bounded(report: &Report, limit: usize) -> Result<String> {
         out.push_str("| fixture | status | failing graders | reason codes |\n| --- | --- | --- | --- |\n");
     }
     let mut unlisted = 0;
-    for row in failing.iter().chain(&passing).map(|fixture| fixture.row()) {
+    for row in failing.iter().chain(&flaky).chain(&passing).map(|fixture| fixture.row()) {
         if unlisted > 0 || out.len() + row.len() > limit / TABLE_SHARE {
             unlisted += 1;
         } else {
@@ -64,7 +65,13 @@ fn heading(report: &Report, failing: usize, fixtures: usize) -> String {
     let verdict = match report.status() {
         Status::Fail => format!("fail: {failing} of {fixtures} fixtures failed"),
         Status::Pass if fixtures == 0 => "pass: there was nothing to check".to_owned(),
-        Status::Pass => format!("pass: {fixtures} of {fixtures} fixtures passed"),
+        Status::Pass => {
+            let flaky = match report.flaky().len() {
+                0 => String::new(),
+                flaky => format!(", {flaky} flaky"),
+            };
+            format!("pass: {fixtures} of {fixtures} fixtures passed{flaky}")
+        }
     };
     format!("## gait regress {verdict} ({set})\n\n")
 }
@@ -93,6 +100,11 @@ impl Fixture<'_> {
         self.cases.iter().copied().filter(|case| case.grade.failed())
     }
 
+    /// The cases that pass although a trial failed.
+    fn flakes(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().copied().filter(|case| !case.flakes.is_empty())
+    }
+
     fn failed(&self) -> bool {
         self.failing().next().is_some()
     }
@@ -103,9 +115,18 @@ impl Fixture<'_> {
             graders.push(case.grade.grader());
             codes.push(case.grade.reasons());
         }
+        let failed = !graders.is_empty();
+        for case in self.flakes() {
+            graders.push(case.grade.grader());
+            codes.extend(case.flakes.iter().map(|flake| flake.reason_codes.join(",")));
+        }
         codes.sort();
         codes.dedup();
-        let status = if graders.is_empty() { "pass" } else { "**fail**" };
+        let status = match (failed, graders.is_empty()) {
+            (true, _) => "**fail**",
+            (false, false) => "**flaky**",
+            (false, true) => "pass",
+        };
         let (graders, codes) = (cell(&graders.join(", "), CELL_LIMIT), cell(&codes.join(","), CELL_LIMIT));
         format!("| {} | {status} | {graders} | {codes} |\n", cell(self.name, CELL_LIMIT))
     }

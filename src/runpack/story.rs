@@ -70,7 +70,8 @@ fn tell_difference(difference: &Difference, kind: Change, out: &mut String) {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// A text on one line, cut where it is long.
+pub fn shortened(text: &str) -> String {
     let text = visible(text);
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}... ({} characters)", &text[..at], text.chars().count()),

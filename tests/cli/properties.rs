@@ -3,7 +3,12 @@
 use gait::config::document::{Document, Syntax};
 use gait::config::edit::{self, Listing};
 use gait::config::suite::{Entry, Suite};
-use gait::regress::align::{self, Call, Kind};
+use gait::kernel::json::tree;
+use gait::regress::align;
+use gait::regress::features::{self, Names};
+use gait::regress::links::Links;
+use gait::regress::run::Call;
+use gait::regress::tolerance::Rules;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -13,16 +18,53 @@ fn calls() -> impl Strategy<Value = Calls> {
     prop::collection::vec((0..4_u8, 0..3_u8), 0..14)
 }
 
-fn aligned(baseline: &Calls, candidate: &Calls) -> Vec<align::Pair> {
-    let text = |calls: &Calls| -> Vec<(String, [u8; 1])> { calls.iter().map(|(t, a)| (t.to_string(), [*a])).collect() };
-    let (baseline, candidate) = (text(baseline), text(candidate));
-    fn view(calls: &[(String, [u8; 1])]) -> Vec<Call<'_>> {
-        calls.iter().map(|(tool, args)| Call { tool, args }).collect()
-    }
-    align::align(&view(&baseline), &view(&candidate))
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Same,
+    Changed,
+    Moved,
+    Missing,
+    Extra,
 }
 
-fn count(pairs: &[align::Pair], kind: Kind) -> usize {
+struct Pair {
+    kind: Kind,
+    baseline: Option<usize>,
+    candidate: Option<usize>,
+}
+
+fn aligned(baseline: &Calls, candidate: &Calls) -> Vec<Pair> {
+    let calls = |calls: &Calls| -> Vec<Call> {
+        let call = |&(tool, value): &(u8, u8)| Call {
+            id: String::new(),
+            tool: tool.to_string(),
+            args: tree::parse(json!({ "x": value }).to_string().as_bytes()).unwrap(),
+            status: None,
+            result: None,
+        };
+        calls.iter().map(call).collect()
+    };
+    let (left, right) = (calls(baseline), calls(candidate));
+    let (rules, links, mut names) = (Rules::default(), Links::default(), Names::default());
+    let left = features::of(&left, &rules, &links, &mut names);
+    let right = features::of(&right, &rules, &links, &mut names);
+    let kind = |pair: &align::Pair| match (pair.baseline, pair.candidate) {
+        (Some(a), Some(b)) if baseline[a] != candidate[b] => Kind::Changed,
+        (Some(_), Some(_)) => {
+            if pair.in_order {
+                Kind::Same
+            } else {
+                Kind::Moved
+            }
+        }
+        (Some(_), None) => Kind::Missing,
+        _ => Kind::Extra,
+    };
+    let pairs = align::align(&left, &right, true);
+    pairs.iter().map(|pair| Pair { kind: kind(pair), baseline: pair.baseline, candidate: pair.candidate }).collect()
+}
+
+fn count(pairs: &[Pair], kind: Kind) -> usize {
     pairs.iter().filter(|pair| pair.kind == kind).count()
 }
 

@@ -24,7 +24,7 @@ fn case(name: &str, codes: &[&str], evidence: &str, next: &str) -> Case {
     let place = (fixture != "beta").then(|| Place { file: "gait.yaml".into(), line: 7 });
     let (evidence, next) = (evidence.to_owned(), next.to_owned());
     let grade = Grade { name: name.to_owned(), status, reason_codes, details };
-    Case { grade, elapsed: Duration::from_millis(1_250), evidence, place, next }
+    Case { grade, elapsed: Duration::from_millis(1_250), evidence, place, next, flakes: Vec::new() }
 }
 
 fn report(cases: Vec<Case>, with_candidate: usize, fixtures: usize) -> Report {

@@ -15,6 +15,7 @@ use crate::regress::select::Filters;
 use crate::regress::shard::Part;
 use crate::report::annotations;
 use crate::report::model::{Case, Report, Status};
+use crate::report::text::visible;
 use clap::{Args, ValueEnum};
 use libtest_mimic::FormatSetting;
 use serde_json::{Map, Value, json};
@@ -224,6 +225,7 @@ impl Ran {
         set("next_command", self.next_command().into());
         set("failed_fixtures", json!(self.failed_fixtures()));
         set("artifact_paths", json!(self.reports.artifacts()));
+        set("flaky", json!(self.report.flaky()));
         set("output", self.reports.output.as_str().into());
         set("junit", json!(self.reports.junit));
         set("summary", json!(self.reports.summary));
@@ -319,6 +321,7 @@ impl Ran {
         if report.status() == Status::Fail {
             lines.extend(self.failure_lines());
         }
+        lines.extend(report.flaky().iter().map(|case| format!("flaky: {}", visible(case))));
         lines.extend(report.honesty());
         lines.extend(report.shard.as_ref().map(|shard| format!("shard: {}/{}", shard.index, shard.total)));
         lines.extend(self.file_lines());

@@ -1,0 +1,36 @@
+//! A run as what its agent did: calls in order, each with its arguments and what came of it.
+
+use crate::kernel::error::Result;
+use crate::kernel::json::tree::{self, Json};
+use crate::runpack::read::Pack;
+use std::collections::HashMap;
+
+/// One call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub id: String,
+    pub tool: String,
+    /// An object; empty where none is recorded.
+    pub args: Json,
+    /// None: the call has no result.
+    pub status: Option<String>,
+    pub result: Option<Json>,
+}
+
+/// The calls of `pack`, in the order they were made. Of several results with one id the last counts.
+pub fn of(pack: &Pack) -> Result<Vec<Call>> {
+    let results: HashMap<&str, _> = pack.results.iter().map(|record| (record.intent_id.as_ref(), record)).collect();
+    let body = |body: &[u8]| tree::parse(body);
+    let mut calls = Vec::with_capacity(pack.intents.len());
+    for intent in &pack.intents {
+        let result = results.get(intent.intent_id.as_ref());
+        calls.push(Call {
+            id: intent.intent_id.to_string(),
+            tool: intent.label.to_string(),
+            args: intent.body.as_deref().map(body).transpose()?.unwrap_or(Json::Object(Vec::new())),
+            status: result.map(|record| record.label.to_string()),
+            result: result.and_then(|record| record.body.as_deref()).map(body).transpose()?,
+        });
+    }
+    Ok(calls)
+}
