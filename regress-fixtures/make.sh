@@ -90,7 +90,22 @@ candidate retry-storm <<'EOF'
 {"id":"c","ts":"2026-11-20T05:05:02Z","tool":"crm.update","args":{"plan":"pro","id":7},"result":{"ok":true}}
 EOF
 
-green="refund-incident blocked-deletion unicode-and-numbers missing-result allowed-drift retry-storm"
+# --- live-refund: today's run was made against live tools, so ids, times and tokens are new; `match` in gait.yaml says
+# which of that is the same behaviour, and what has to hold anyway.
+record live-refund <<'EOF'
+{"ts":"2026-10-02T09:00:00Z","tool":"orders.lookup","args":{"order":"A-4711","requested_at":"2026-10-02T09:00:00Z"},"result":{"paid":119.9,"token":"tok_81c2"}}
+{"ts":"2026-10-02T09:00:02Z","tool":"payments.refund","args":{"order":"A-4711","amount":119.9,"token":"tok_81c2","key":"7c1e0b52-4a0f-4f3e-9d6a-0a1b2c3d4e5f"},"result":{"refund":"re_1"}}
+{"ts":"2026-10-02T09:00:03Z","tool":"mail.send","args":{"to":"customer","body":"We refunded 119.90 EUR for order A-4711."},"result":{"sent":true}}
+EOF
+fixture live-refund
+candidate live-refund <<'EOF'
+{"id":"l1","ts":"2026-11-24T21:40:00Z","tool":"orders.lookup","args":{"order":"A-4711","requested_at":"2026-11-24T21:40:00Z"},"result":{"paid":119.9,"token":"tok_f90a"}}
+{"id":"l2","ts":"2026-11-24T21:40:01Z","tool":"policy.read","args":{"topic":"refunds"},"result":{"days":30}}
+{"id":"l3","ts":"2026-11-24T21:40:02Z","tool":"payments.refund","args":{"order":"A-4711","amount":119.900000001,"token":"tok_f90a","key":"0d9f4c1e-83f2-4b57-a1c6-5e4d3c2b1a09"},"result":{"refund":"re_2"}}
+{"id":"l4","ts":"2026-11-24T21:40:03Z","tool":"mail.send","args":{"to":"customer","body":"We have refunded 119.90 EUR for your order A-4711."},"result":{"sent":true}}
+EOF
+
+green="refund-incident live-refund blocked-deletion unicode-and-numbers missing-result allowed-drift retry-storm"
 
 # --- Those that must fail.
 # drifted-candidate: today's agent refunds ten times the amount.
@@ -114,6 +129,17 @@ candidate skipped-lookup <<'EOF'
 {"id":"x1","ts":"2026-11-20T09:00:02Z","tool":"payments.refund","args":{"order":"A-4711","amount":119.9},"result":{"refund":"re_1"}}
 EOF
 
+# refund-first: any order will do, says `match` in red/gait.yaml, but no refund without a lookup before it.
+record refund-first <<'EOF'
+{"ts":"2026-10-02T09:00:00Z","tool":"orders.lookup","args":{"order":"A-4711"},"result":{"paid":119.9}}
+{"ts":"2026-10-02T09:00:02Z","tool":"payments.refund","args":{"order":"A-4711","amount":119.9},"result":{"refund":"re_1"}}
+EOF
+fixture refund-first
+candidate refund-first <<'EOF'
+{"id":"y1","ts":"2026-11-20T09:00:00Z","tool":"payments.refund","args":{"order":"A-4711","amount":119.9},"result":{"refund":"re_1"}}
+{"id":"y2","ts":"2026-11-20T09:00:01Z","tool":"orders.lookup","args":{"order":"A-4711"},"result":{"paid":119.9}}
+EOF
+
 # hidden-call: a second call hides behind the id of the first one; the last one looks harmless.
 record hidden-call <<'EOF'
 {"ts":"2026-10-02T09:00:00Z","tool":"files.read","args":{"path":"notes.txt"},"result":{"bytes":12}}
@@ -131,7 +157,7 @@ EOF
 fixture damaged-pack
 printf 'X' | dd of=fixtures/damaged-pack/runpack.zip bs=1 seek=100 conv=notrunc 2>/dev/null
 
-red="drifted-candidate skipped-lookup hidden-call damaged-pack"
+red="drifted-candidate skipped-lookup refund-first hidden-call damaged-pack"
 
 for name in $green; do rm -rf "$here/$name"; mv "fixtures/$name" "$here/$name"; done
 mkdir -p "$here/red"

@@ -87,11 +87,9 @@ fn exactly(left: &[Features<'_>], right: &[Features<'_>]) -> Vec<(usize, usize)>
     for x in (0..left.len()).rev() {
         for y in (0..right.len()).rev() {
             let (a, b) = (&left[x], &right[y]);
-            let pair = if a.equal(b, rough) {
-                EQUAL + 2 * u32::from(a.status == b.status) + u32::from(a.identical(b))
-            } else {
-                0
-            };
+            // Values that are links may be so by chance: what is literally the same comes first.
+            let closer = 4 * u32::from(a.literal(b)) + 2 * u32::from(a.status == b.status) + u32::from(a.identical(b));
+            let pair = if a.equal(b, rough) { EQUAL + closer } else { 0 };
             worth[x * right.len() + y] = pair;
             let skip = best[(x + 1) * width + y].max(best[x * width + y + 1]);
             let take = if pair > 0 { pair + best[(x + 1) * width + y + 1] } else { 0 };
@@ -131,15 +129,18 @@ fn within_tool(left: &[Features<'_>], right: &[Features<'_>], mine: &[usize], th
         return as_they_come(left, right, mine, theirs);
     }
     // At most a thousand pairs: no sum of a lower rank reaches the rank above.
-    const FAR: usize = 1 << 12;
-    const MANY: usize = 1 << 9;
+    const FAR: usize = (1 << 11) - 1;
+    const MANY: usize = (1 << 8) - 1;
     let rough = mine.len() * theirs.len() > PATIENT;
     let cost = |x: usize, y: usize| {
         let (a, b) = (&left[mine[x]], &right[theirs[y]]);
-        let differing = if a.equal(b, rough) { 0 } else { 1_i64 << 45 };
+        let unlike = match a.equal(b, rough) {
+            true if a.literal(b) => 0,
+            true => 1_i64 << 39,
+            false => 1_i64 << 50,
+        };
         let distance = a.distance(b).min(MANY) as i64;
-        // How far from its place among the calls of its tool.
-        differing + (distance << 23) + mine[x].abs_diff(theirs[y]).min(FAR) as i64
+        unlike + (distance << 21) + mine[x].abs_diff(theirs[y]).min(FAR) as i64
     };
     let found = assign(mine.len(), theirs.len(), cost).into_iter().enumerate();
     found.filter_map(|(x, y)| Some((mine[x], theirs[y?]))).collect()

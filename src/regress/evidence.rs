@@ -94,12 +94,15 @@ fn exact(value: &Json) -> Value {
     }
 }
 
-/// The evidence: the first divergence with both values and the rule that would accept it, then every rule that does not
-/// hold, then every call that fails, without what is accepted.
+/// The evidence: the first divergence with both values and the rule that would accept it, then the other rules that do
+/// not hold, then every call that fails, without what is accepted.
 pub fn tell(comparison: &Comparison) -> String {
     let mut out = first(comparison);
     for violation in &comparison.violations {
-        out.push_str(&format!("{}\n", violated(violation)));
+        let line = format!("{}\n", violated(violation));
+        if !out.ends_with(&format!(": {line}")) {
+            out.push_str(&line);
+        }
     }
     let mut calls = Vec::new();
     for judged in comparison.failing().take(WRITTEN) {

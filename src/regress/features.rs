@@ -123,6 +123,11 @@ impl Features<'_> {
         apart + a.len() + b.len() + usize::from(self.status != other.status)
     }
 
+    /// Whether nothing without a rule differs, links not counted.
+    pub fn literal(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
     /// A number that only equal calls share, for runs too long to compare each with each.
     pub fn rough(&self) -> (u32, u32) {
         (self.tool, self.key)

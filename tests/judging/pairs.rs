@@ -192,6 +192,9 @@ fn harmful(kind: usize, order: &str, steps: &mut Vec<Step>, dice: &mut Dice) -> 
         }
         14 if order != "subset" => {
             let at = dice.below(steps.len());
+            if steps[at].tool == "notes.read" {
+                return false;
+            }
             steps.remove(at);
             true
         }
@@ -272,7 +275,7 @@ fn no_false_green_and_hardly_a_false_red() {
             assert!(named, "accepted without a rule: {call:?}");
         }
     }
-    eprintln!("{greens} pairs to pass, {} failed; {reds} pairs to fail, 0 passed", false_red.len());
+    eprintln!("{greens} pairs to pass, {} failed {false_red:?}; {reds} pairs to fail, 0 passed", false_red.len());
     assert!(kinds.iter().all(|count| *count > 5), "each kind of harm is there: {kinds:?}");
     assert!(false_red.len() as u64 * 100 <= PAIRS.min(greens), "{false_red:#?}");
 }
