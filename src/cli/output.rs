@@ -3,6 +3,7 @@
 use crate::cli::exit::{self, Exit};
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::json::encode;
+use crate::mcp::process::Ended;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -17,6 +18,7 @@ pub struct Answer {
     notes: Vec<String>,
     exit: Exit,
     category: &'static str,
+    ended: Option<Ended>,
 }
 
 impl Answer {
@@ -30,14 +32,15 @@ impl Answer {
     pub fn presorted<T: Serialize + ?Sized>(value: &T, exit: Exit) -> Result<Self> {
         let text = serde_json::to_string(value).map_err(failed)?;
         let members = serde_json::from_str(&text).map_err(failed)?;
-        let answer = Self { members, text: String::new(), notes: Vec::new(), exit, category: exit.category() };
+        let (text, notes, ended) = (String::new(), Vec::new(), None);
+        let answer = Self { members, text, notes, exit, category: exit.category(), ended };
         answer.with("ok", &(exit == Exit::Ok))
     }
 
     /// An answer of text alone, for help and the like.
     pub fn text_only(text: impl Into<String>, exit: Exit) -> Self {
         let (members, notes) = (BTreeMap::new(), Vec::new());
-        Self { members, text: text.into(), notes, exit, category: exit.category() }
+        Self { members, text: text.into(), notes, exit, category: exit.category(), ended: None }
     }
 
     /// The answer of a command that failed with `error`; `label` stands in front of the text.
@@ -112,6 +115,18 @@ impl Answer {
     pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.notes.extend(notes);
         self
+    }
+
+    /// The answer of a command that ran another program: this process ends as that one did.
+    #[must_use]
+    pub fn passing(mut self, ended: Ended) -> Self {
+        self.ended = Some(ended);
+        self
+    }
+
+    /// How the program ended that was run in our place, if one was.
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
     }
 
     /// How the process is to end.

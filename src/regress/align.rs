@@ -136,7 +136,7 @@ pub fn changed_calls(baseline: &Pack, candidate: &Pack) -> Result<Vec<CallChange
 
 fn of(pack: &Pack) -> Vec<Call<'_>> {
     fn call<'p>(record: &'p Record<'static>) -> Call<'p> {
-        Call { tool: &record.label, args: record.body.as_deref().unwrap_or_default() }
+        Call { tool: &record.label, args: record.content().unwrap_or_default() }
     }
     pack.intents.iter().map(call).collect()
 }

@@ -6,6 +6,7 @@ mod chain;
 mod delta;
 mod demo;
 mod diff;
+mod exact;
 mod inspect;
 mod kit;
 mod locate;

@@ -1,0 +1,8 @@
+//! `gait mcp`: between an agent and its MCP servers.
+//!
+//! Verbs: `record`.
+//!
+//! **Invariant:** standard output is the protocol's; what we have to say goes to standard error, or nowhere.
+
+pub mod group;
+pub mod record;
