@@ -21,6 +21,9 @@ pub struct Call {
     waiting: Option<Option<String>>,
 }
 
+/// The status of a call that ended in a JSON-RPC error.
+pub const ERROR: &str = "error";
+
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -123,7 +126,7 @@ impl Talk {
     fn answered(&mut self, index: usize, outcome: Outcome, at: Timestamp) {
         let call = &mut self.calls[index];
         let (status, result) = match outcome {
-            Outcome::Error(error) => ("error", format!("{{\"error\":{error}}}")),
+            Outcome::Error(error) => (ERROR, format!("{{\"error\":{error}}}")),
             Outcome::Result(result) => {
                 let fields = Fields::read(&result).unwrap_or_default();
                 if fields.string("resultType").as_deref() == Some("input_required") {

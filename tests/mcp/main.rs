@@ -5,6 +5,8 @@
 mod capture;
 mod killed;
 mod kit;
+mod replay;
+mod sdk;
 mod server;
 mod tee;
 
@@ -14,10 +16,17 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::var(server::ROLE).as_deref() {
         Ok("agent") => server::agent(),
+        Ok("rmcp") => sdk::server(),
         Ok(role) => server::serve(role),
         Err(_) => {
             let mut tests = Vec::new();
-            for (room, cases) in [("tee", tee::TESTS), ("capture", capture::TESTS), ("killed", killed::TESTS)] {
+            for (room, cases) in [
+                ("tee", tee::TESTS),
+                ("capture", capture::TESTS),
+                ("killed", killed::TESTS),
+                ("replay", replay::TESTS),
+                ("sdk", sdk::TESTS),
+            ] {
                 tests.extend(cases.iter().map(|&(name, case)| {
                     Trial::test(format!("{room}::{name}"), move || {
                         case();

@@ -1,12 +1,13 @@
 //! The group `gait mcp`.
 
 use crate::cli::mcp::record::RecordCmd;
+use crate::cli::mcp::replay::ReplayCmd;
 use crate::cli::output::Answer;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
 use clap::{Args, Subcommand};
 
-/// Record what an agent and its MCP servers say to each other
+/// Record MCP servers, and answer in their place
 #[derive(Debug, Args)]
 pub struct McpCmd {
     #[command(subcommand)]
@@ -16,6 +17,7 @@ pub struct McpCmd {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Record(RecordCmd),
+    Replay(ReplayCmd),
 }
 
 impl McpCmd {
@@ -23,6 +25,7 @@ impl McpCmd {
     pub fn run(self, clock: Clock) -> Result<Answer> {
         match self.verb {
             Verb::Record(cmd) => Ok(cmd.run(clock)),
+            Verb::Replay(cmd) => Ok(cmd.run()),
         }
     }
 }
