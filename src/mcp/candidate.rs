@@ -4,6 +4,7 @@ use crate::kernel::error::Result;
 use crate::kernel::fs;
 use crate::mcp::catalog;
 use crate::mcp::replay::{Asking, unmatched};
+use crate::mcp::veil::Veil;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::Manifest;
 use crate::runpack::read::Pack;
@@ -13,17 +14,19 @@ use crate::sign::key::PrivateKey;
 use camino::Utf8Path;
 
 /// Writes the candidate. A matched call is the baseline's record under the arguments that were asked; a repeated one
-/// is `repeat_<n>`, one without an answer `unmatched_<n>`, both at the baseline's start.
+/// is `repeat_<n>`, one without an answer `unmatched_<n>` with its secrets behind `veil`, at the baseline's start.
 pub fn write(
     baseline: &Pack,
     server: &str,
     asking: &[Asking],
+    veil: &Veil,
     out: &Utf8Path,
     key: Option<&PrivateKey>,
 ) -> Result<Manifest> {
     let run = &baseline.contents.run;
     let (mut intents, mut results) = (LaneDraft::new(Lane::Intents)?, LaneDraft::new(Lane::Results)?);
     let prefix = prefix(baseline, server)?;
+    let mut marks = Vec::new();
     for (number, asked) in (1..).zip(asking) {
         let label = format!("{prefix}{}", asked.tool);
         match asked.answered_by.map(|at| &baseline.intents[at]) {
@@ -37,21 +40,32 @@ pub fn write(
             }
             None => {
                 let id = format!("unmatched_{number}");
-                let (at, args) = (run.created_at, asked.args.as_deref());
-                let refusal = unmatched(&asked.tool, args.unwrap_or("{}"));
-                intents.push(&record::half(run, Lane::Intents, &id, &label, at, args)?)?;
+                let (at, args) = (run.created_at, asked.args.as_deref().unwrap_or("{}"));
+                let (args, found) = veil.cover(args);
+                marks.extend(found);
+                let refusal = unmatched(&asked.tool, &args);
+                intents.push(&record::half(run, Lane::Intents, &id, &label, at, Some(&args))?)?;
                 results.push(&record::half(run, Lane::Results, &id, "tool_error", at, Some(&refusal))?)?;
             }
         }
     }
-    let entry = baseline.entry(catalog::ENTRY).map(|bytes| (catalog::ENTRY.to_owned(), bytes.to_vec()));
+    let entry = match baseline.entry(catalog::ENTRY) {
+        Some(bytes) if !marks.is_empty() => {
+            let mut catalog = catalog::Catalog::read(bytes)?;
+            catalog.redactions.extend(marks);
+            catalog.redactions.sort();
+            catalog.redactions.dedup();
+            Some(catalog.bytes()?)
+        }
+        bytes => bytes.map(<[u8]>::to_vec),
+    };
     let parts = Parts {
         run: run.clone(),
         refs: baseline.contents.refs.clone(),
         capture_mode: baseline.contents.manifest.capture_mode.clone(),
         intents: intents.finish()?,
         results: results.finish()?,
-        extra: entry.into_iter().collect(),
+        extra: entry.map(|bytes| (catalog::ENTRY.to_owned(), bytes)).into_iter().collect(),
     };
     fs::make_parent(out)?;
     write::seal(out, parts, key)

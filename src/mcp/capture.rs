@@ -71,6 +71,16 @@ pub fn find() -> Option<Found> {
     None
 }
 
+/// The variables a process was started with, as Linux tells its own user.
+pub fn variables(pid: u32) -> Vec<(String, String)> {
+    let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let pair = |entry: &[u8]| {
+        let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    bytes.split(|&byte| byte == 0).filter_map(pair).collect()
+}
+
 struct Stat {
     parent: u32,
     started: String,

@@ -3,6 +3,7 @@
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::json::canon;
 use crate::mcp::talk::{Exchange, Talk};
+use crate::mcp::veil::Redaction;
 use crate::mcp::wire::{Fields, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -23,16 +24,6 @@ pub struct Catalog {
     /// Where each mark in the run came from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redactions: Vec<Redaction>,
-}
-
-/// A mark that stands in place of a text nobody should read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Redaction {
-    pub mark: String,
-    /// The environment variable that held the text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub variable: Option<String>,
 }
 
 /// One server.

@@ -4,9 +4,11 @@ use crate::kernel::clock::{Clock, Timestamp};
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::kernel::json::canon;
+use crate::mcp::veil::{Redaction, Veil};
 use crate::mcp::wire::{Cutter, Frame};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -48,6 +50,11 @@ struct Line {
     /// Length of a frame that was too long to keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<usize>,
+    /// A mark in a later frame, and the variable it stands for where it stands for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<String>,
     /// The server ended and all it said is above.
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<String>,
@@ -59,11 +66,14 @@ pub struct Writer {
     clock: Clock,
     /// Nothing once a write failed: the connection goes on, the journal ends there.
     file: Mutex<Option<File>>,
+    veil: Veil,
+    /// The marks that were told already.
+    told: Mutex<HashSet<String>>,
 }
 
 impl Writer {
     /// Starts a journal in `dir`, which is made if missing.
-    pub fn start(dir: &Utf8Path, server: &str, program: &str, clock: Clock) -> Result<Self> {
+    pub fn start(dir: &Utf8Path, server: &str, program: &str, veil: Veil, clock: Clock) -> Result<Self> {
         fs::make_dir(dir)?;
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
         let name: String = if server.is_empty() { program } else { server }.chars().take(64).map(plain).collect();
@@ -79,7 +89,7 @@ impl Writer {
         let mut line = encoded(&head);
         line.push(b'\n');
         file.write_all(&line).map_err(|e| Error::io("write", &path, e))?;
-        Ok(Self { path, clock, file: Mutex::new(Some(file)) })
+        Ok(Self { path, clock, file: Mutex::new(Some(file)), veil, told: Mutex::default() })
     }
 
     /// Appends the frames that `chunk` completes, in one write.
@@ -106,16 +116,40 @@ impl Writer {
     }
 
     fn line(&self, side: Side, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let text = match frame {
+            Frame::Text(text) => Some(String::from_utf8_lossy(text)),
+            Frame::Skipped(_) => None,
+        };
+        let covered = text.as_deref().map(|text| self.veil.cover(text));
+        for redaction in covered.iter().flat_map(|(_, marks)| marks) {
+            self.tell(redaction, out);
+        }
         let from = if side == Side::Client { "client" } else { "server" };
         out.extend_from_slice(format!("{{\"at\":\"{}\",\"from\":\"{from}\",", self.clock.now()).as_bytes());
-        match frame {
-            Frame::Text(text) => {
+        match (&covered, frame) {
+            (Some((text, _)), _) => {
                 out.extend_from_slice(b"\"frame\":");
-                canon::write_string(&String::from_utf8_lossy(text), out);
+                canon::write_string(text, out);
             }
-            Frame::Skipped(length) => out.extend_from_slice(format!("\"skipped\":{length}").as_bytes()),
+            (None, Frame::Text(_)) => {}
+            (None, Frame::Skipped(length)) => out.extend_from_slice(format!("\"skipped\":{length}").as_bytes()),
         }
         out.extend_from_slice(b"}\n");
+    }
+
+    /// The line that says what a mark stands for, the first time it is used.
+    fn tell(&self, redaction: &Redaction, out: &mut Vec<u8>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(redaction.mark.clone()) {
+            let Redaction { mark, variable } = redaction.clone();
+            out.extend_from_slice(&encoded(&Line {
+                at: self.clock.now(),
+                mark: Some(mark),
+                variable,
+                ..Line::default()
+            }));
+            out.push(b'\n');
+        }
     }
 
     fn append(&self, lines: &[u8]) {
@@ -147,6 +181,7 @@ pub struct Entry {
 pub struct Journal {
     pub head: Head,
     pub entries: Vec<Entry>,
+    pub redactions: Vec<Redaction>,
     /// Time of the last line.
     pub last: Timestamp,
     /// Whether the line is missing that says how the server ended.
@@ -170,10 +205,13 @@ impl Journal {
         let head = head.filter(|head| head.schema_id == SCHEMA).ok_or_else(|| {
             Error::invalid(format!("{path} is no journal")).hint("a journal's name ends in .journal.jsonl")
         })?;
-        let mut journal = Self { last: head.at, head, entries: Vec::new(), truncated: true };
+        let mut journal = Self { last: head.at, head, entries: Vec::new(), redactions: Vec::new(), truncated: true };
         for line in lines {
             let Ok(line) = serde_json::from_slice::<Line>(line) else { break };
             journal.last = line.at;
+            if let Some(mark) = line.mark {
+                journal.redactions.push(Redaction { mark, variable: line.variable });
+            }
             match (line.from, line.end) {
                 (Some(from), _) => journal.entries.push(Entry { at: line.at, from, frame: line.frame }),
                 (None, Some(_)) => journal.truncated = false,

@@ -2,7 +2,7 @@
 
 use crate::kernel::json::delta;
 use crate::kernel::json::tree::{self, Json};
-use crate::mcp::catalog::Redaction;
+use crate::mcp::veil::Redaction;
 
 /// What the marks of a pack stand for today.
 #[derive(Debug, Default)]

@@ -14,4 +14,5 @@ pub mod replay;
 pub mod seal;
 pub mod talk;
 pub mod tee;
+pub mod veil;
 pub mod wire;

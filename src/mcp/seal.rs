@@ -7,6 +7,7 @@ use crate::kernel::fs;
 use crate::mcp::catalog::{self, Catalog, Server};
 use crate::mcp::journal::Journal;
 use crate::mcp::talk::{Call, Talk};
+use crate::mcp::veil::Redaction;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::{Manifest, Refs, Run, TimelineEvent};
 use crate::runpack::record;
@@ -92,7 +93,10 @@ pub fn seal(journals: &[Utf8PathBuf], options: &Options<'_>) -> Result<Sealed> {
     for part in &parts {
         servers.entry(&part.server).or_default().push(&part.talk);
     }
-    let catalog = Catalog::new(servers.iter().map(|(name, talks)| Server::of(name, talks)).collect(), Vec::new());
+    let mut redactions: Vec<Redaction> = parts.iter().flat_map(|part| part.journal.redactions.clone()).collect();
+    redactions.sort();
+    redactions.dedup();
+    let catalog = Catalog::new(servers.iter().map(|(name, talks)| Server::of(name, talks)).collect(), redactions);
     let started = parts.iter().map(|part| part.journal.head.at).next().unwrap_or_default();
     let mut run = Run { run_id: options.run_id.clone(), created_at: started, ..Run::default() };
     record::fill_run(&mut run, &Clock::fixed(started));

@@ -9,6 +9,7 @@ mod replay;
 mod sdk;
 mod server;
 mod tee;
+mod veil;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
                 ("killed", killed::TESTS),
                 ("replay", replay::TESTS),
                 ("sdk", sdk::TESTS),
+                ("veil", veil::TESTS),
             ] {
                 tests.extend(cases.iter().map(|&(name, case)| {
                     Trial::test(format!("{room}::{name}"), move || {

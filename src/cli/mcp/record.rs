@@ -11,6 +11,7 @@ use crate::mcp::journal::Writer;
 use crate::mcp::process::{self, Ended};
 use crate::mcp::seal::{self, Options};
 use crate::mcp::tee;
+use crate::mcp::veil::Veil;
 use crate::runpack::locate::{HOME_STORE, OUT_DIR};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -33,6 +34,9 @@ pub struct RecordCmd {
     /// Folder the journal is left in, for `gait run seal` [default: $GAIT_RUN_DIR, else that of the capture above]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<Utf8PathBuf>,
+    /// Hide what stands at this path of tool arguments and results, such as $.user.email or $..ssn; may be repeated
+    #[arg(long, value_name = "PATH")]
+    redact: Vec<String>,
     #[command(flatten)]
     signing: SigningArgs,
     /// The server and its arguments
@@ -56,17 +60,22 @@ impl RecordCmd {
     fn tee(self, clock: Clock) -> Result<Ended> {
         let given = |dir: String| Some(Utf8PathBuf::from(dir)).filter(|dir| !dir.as_str().is_empty());
         let run_dir = self.run_dir.clone().or_else(|| std::env::var(RUN_DIR_VAR).ok().and_then(given));
-        match run_dir.or_else(|| capture::find().map(|found| found.run_dir)) {
-            Some(dir) => self.pass(&dir, clock).map(|(ended, _)| ended),
-            None => self.alone(clock),
+        let found = capture::find();
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let own = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+        let above = found.as_ref().map(|found| capture::variables(found.pid)).unwrap_or_default();
+        let veil = Veil::new(own.chain(above), &self.redact)?;
+        match run_dir.or_else(|| found.map(|found| found.run_dir)) {
+            Some(dir) => self.pass(&dir, veil, clock).map(|(ended, _)| ended),
+            None => self.alone(veil, clock),
         }
     }
 
-    fn pass(&self, dir: &Utf8Path, clock: Clock) -> Result<(Ended, Utf8PathBuf)> {
+    fn pass(&self, dir: &Utf8Path, veil: Veil, clock: Clock) -> Result<(Ended, Utf8PathBuf)> {
         let program = self.command.first().map(String::as_str).unwrap_or_default();
         let name = Utf8Path::new(program).file_stem().unwrap_or(program);
         let server = self.server.as_deref().unwrap_or_default();
-        let journal = Arc::new(Writer::start(dir, server, name, clock)?);
+        let journal = Arc::new(Writer::start(dir, server, name, veil, clock)?);
         let passed =
             process::take_streams().and_then(|(input, output)| tee::run(&self.command, &journal, input, output));
         if passed.is_err() {
@@ -76,7 +85,7 @@ impl RecordCmd {
     }
 
     /// Nobody groups this server: its end is the end of the run.
-    fn alone(self, clock: Clock) -> Result<Ended> {
+    fn alone(self, veil: Veil, clock: Clock) -> Result<Ended> {
         let out = match &self.out {
             Some(out) => out.clone(),
             None => default_out()?,
@@ -84,7 +93,7 @@ impl RecordCmd {
         let key = self.signing.key()?;
         let run_id = seal::run_id(&clock)?;
         let folder = seal::folder(&out, &run_id);
-        let passed = self.pass(&folder, clock);
+        let passed = self.pass(&folder, veil, clock);
         if let Ok((_, journal)) = &passed {
             let pack = out.join(format!("runpack_{run_id}.zip"));
             let key = key.as_ref();

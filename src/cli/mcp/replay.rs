@@ -9,6 +9,7 @@ use crate::mcp::candidate;
 use crate::mcp::catalog;
 use crate::mcp::process;
 use crate::mcp::replay::Replay;
+use crate::mcp::veil::Veil;
 use crate::mcp::wire::{Cutter, Frame};
 use crate::runpack::locate;
 use crate::runpack::read::Pack;
@@ -42,6 +43,7 @@ pub struct ReplayCmd {
 struct Stage {
     pack: Pack,
     replay: Replay,
+    veil: Veil,
     out: Option<(Utf8PathBuf, Option<PrivateKey>)>,
 }
 
@@ -67,8 +69,10 @@ impl ReplayCmd {
             Some(out) => Some((fs::output_path(out)?, self.signing.key()?)),
             None => None,
         };
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let veil = Veil::new(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))), &[])?;
         let (input, output) = process::take_streams()?;
-        let stage = Arc::new(Mutex::new(Stage { pack, replay, out }));
+        let stage = Arc::new(Mutex::new(Stage { pack, replay, veil, out }));
         let at_signal = stage.clone();
         process::on_end_signals(move |signal| {
             let _ = at_signal.lock().unwrap_or_else(PoisonError::into_inner).end();
@@ -115,7 +119,7 @@ impl Stage {
     fn end(&mut self) -> Result<()> {
         let Some((out, key)) = self.out.take() else { return Ok(()) };
         let server = self.replay.name().to_owned();
-        let written = candidate::write(&self.pack, &server, &self.replay.asking, &out, key.as_ref());
+        let written = candidate::write(&self.pack, &server, &self.replay.asking, &self.veil, &out, key.as_ref());
         written.map(|_| ()).map_err(|error: Error| error.at(&out))
     }
 }
