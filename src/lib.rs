@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod gate;
 pub mod kernel;
+pub mod mcp;
 pub mod regress;
 pub mod report;
 pub mod runpack;

@@ -3,6 +3,7 @@
 use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
+use crate::cli::mcp::group::McpCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
 use crate::cli::output::{self, Answer};
 use crate::cli::regress::group::RegressCmd;
@@ -15,6 +16,7 @@ use crate::cli::version::{self, CompletionsCmd};
 use crate::kernel::clock::Clock;
 use crate::kernel::digest::{Hasher, hex};
 use crate::kernel::error::{Error, Result};
+use crate::mcp::process::{self, Ended};
 use crate::scout::telemetry::Telemetry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -40,6 +42,7 @@ enum Command {
     Run(RunCmd),
     Verify(VerifyCmd),
     Regress(RegressCmd),
+    Mcp(McpCmd),
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
@@ -66,11 +69,15 @@ pub fn main() -> ExitCode {
     let mut telemetry = Telemetry::from_env(args.get(1..).unwrap_or_default(), &correlation_id, Clock::system());
     telemetry.start().iter().for_each(|warning| output::stderr(warning));
     let answer = answer(&args);
-    let (exit, category) = (answer.exit(), answer.category());
+    let (ended, category) = (answer.ended(), answer.category());
+    let code = ended.map_or(answer.exit().code(), Ended::code);
     answer.print(json, &correlation_id);
-    let warnings = telemetry.end(exit.code(), category, exit::retryable(category));
+    let warnings = telemetry.end(code, category, exit::retryable(category));
     warnings.iter().for_each(|warning| output::stderr(warning));
-    ExitCode::from(exit.code())
+    if let Some(Ended::Signal(signal)) = ended {
+        process::die(signal);
+    }
+    ExitCode::from(code)
 }
 
 /// `GAIT_CORRELATION_ID` where it is 24 hex digits, else derived from the command line: the same line, the same id.
@@ -93,7 +100,7 @@ fn answer(args: &[String]) -> Answer {
     let rest = args.get(1..).unwrap_or_default();
     let words: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
     let version = rest.is_empty() || matches!(words.as_slice(), ["version" | "--version" | "-v" | "-V"]);
-    let explain = rest.iter().any(|arg| arg.trim() == "--explain");
+    let explain = rest.iter().take_while(|arg| *arg != "--").any(|arg| arg.trim() == "--explain");
     if version {
         return version::answer().unwrap_or_else(|error| Answer::failure("version", &error));
     }
@@ -129,6 +136,7 @@ impl Command {
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
             Self::Regress(cmd) => cmd.run(clock, json),
+            Self::Mcp(cmd) => cmd.run(clock),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
             Self::Completions(cmd) => cmd.run(Root::command()),

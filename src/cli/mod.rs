@@ -9,6 +9,7 @@ pub mod args;
 pub mod chain;
 pub mod exit;
 pub mod keys;
+pub mod mcp;
 pub mod migrate;
 pub mod output;
 pub mod regress;

@@ -3,6 +3,7 @@
 use crate::cli::exit::{self, Exit};
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::json::encode;
+use crate::mcp::process::Ended;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -17,6 +18,7 @@ pub struct Answer {
     notes: Vec<String>,
     exit: Exit,
     category: &'static str,
+    ended: Option<Ended>,
 }
 
 impl Answer {
@@ -29,7 +31,7 @@ impl Answer {
     /// An answer of text alone, for help and the like.
     pub fn text_only(text: impl Into<String>, exit: Exit) -> Self {
         let (members, notes) = (BTreeMap::new(), Vec::new());
-        Self { members, text: text.into(), notes, exit, category: exit.category() }
+        Self { members, text: text.into(), notes, exit, category: exit.category(), ended: None }
     }
 
     /// The answer of a command that failed with `error`; `label` stands in front of the text.
@@ -105,6 +107,18 @@ impl Answer {
     pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.notes.extend(notes);
         self
+    }
+
+    /// The answer of a command that ran another program: this process ends as that one did.
+    #[must_use]
+    pub fn passing(mut self, ended: Ended) -> Self {
+        self.ended = Some(ended);
+        self
+    }
+
+    /// How the program ended that was run in our place, if one was.
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
     }
 
     /// How the process is to end.

@@ -27,9 +27,9 @@ pub fn of(pack: &Pack) -> Result<Vec<Call>> {
         calls.push(Call {
             id: intent.intent_id.to_string(),
             tool: intent.label.to_string(),
-            args: intent.body.as_deref().map(body).transpose()?.unwrap_or(Json::Object(Vec::new())),
+            args: intent.content().map(body).transpose()?.unwrap_or(Json::Object(Vec::new())),
             status: result.map(|record| record.label.to_string()),
-            result: result.and_then(|record| record.body.as_deref()).map(body).transpose()?,
+            result: result.and_then(|record| record.content()).map(body).transpose()?,
         });
     }
     Ok(calls)

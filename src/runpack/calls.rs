@@ -136,7 +136,7 @@ fn whole(records: &[Option<&Record<'static>>; 2]) -> Result<Json> {
     let names = [["args", "args_digest", "tool_name"], ["result", "result_digest", "status"]];
     for (record, [body, digest, label]) in records.iter().zip(names) {
         let Some(record) = record else { continue };
-        if let Some(bytes) = &record.body {
+        if let Some(bytes) = record.content() {
             members.push((body.to_owned(), tree::parse(bytes)?));
         }
         members.push((digest.to_owned(), Json::String(record.digest.to_string())));

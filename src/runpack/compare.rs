@@ -188,6 +188,10 @@ fn digest(record: &Record<'_>, holds: bool, privacy: Privacy, scratch: &mut Vec<
         }
         _ => scratch.push(0),
     }
+    // Digests are over doubles; integers are compared digit by digit.
+    if let Some(exact) = record.exact.as_deref().filter(|_| privacy == Privacy::Full) {
+        scratch.extend_from_slice(Digest::of(exact).bytes());
+    }
     Digest::of(scratch)
 }
 

@@ -117,6 +117,7 @@ fn half(lane: Lane, number: u32, label: &str, body: &str, producer: &str) -> Res
         label: label.to_owned().into(),
         digest: Digest::of(&body).to_string().into(),
         body: Some(body.into()),
+        exact: None,
         inexact: false,
     })
 }

@@ -235,7 +235,7 @@ fn open(path: &Utf8Path, trust: &Trust, previews: bool) -> Result<Timeline> {
         &archive,
         trust,
         &mut |_: usize, record: &Record<'_>| {
-            let body = record.body.as_deref().filter(|_| previews).unwrap_or_default();
+            let body = record.content().filter(|_| previews).unwrap_or_default();
             calls.push(record, &preview(body));
             Ok(())
         },
@@ -288,7 +288,7 @@ static TELLING: LazyLock<[Finder<'static>; 3]> =
     LazyLock::new(|| [r#""verdict""#, r#""reason_codes""#, r#""violations""#].map(Finder::new));
 
 fn verdict(record: &Record<'_>) -> Result<Option<Verdict>> {
-    let body = record.body.as_deref().unwrap_or_default();
+    let body = record.content().unwrap_or_default();
     // Escapes cannot hide these keys: canonical text has none for letters.
     if !TELLING.iter().any(|key| key.find(body).is_some()) {
         return Ok(None);

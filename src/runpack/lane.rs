@@ -53,6 +53,9 @@ pub struct Record<'a> {
     pub label: Cow<'a, str>,
     pub digest: Cow<'a, str>,
     pub body: Option<Cow<'a, [u8]>>,
+    /// The body with its integers digit by digit, where its canonical form cannot keep them all. Written in place of
+    /// `body`; digests are over `body` all the same.
+    pub exact: Option<Cow<'a, [u8]>>,
     /// Whether an integer was changed by reading it as a double.
     pub inexact: bool,
 }
@@ -90,7 +93,12 @@ impl<'a> Record<'a> {
                 scan::Shape::Object => {
                     let mut canonical = Vec::with_capacity(tape.raw(node).len());
                     canon::write(&tape, member.value, &mut canonical)?;
-                    Value::Object(canonical)
+                    let mut exact = Vec::new();
+                    if tape.inexact {
+                        canon::write_exact(&tape, member.value, &mut exact)?;
+                    }
+                    let told = !exact.is_empty() && exact != canonical;
+                    Value::Object(canonical, told.then_some(exact))
                 }
                 scan::Shape::Null => Value::Canonical("null"),
                 _ => Value::Canonical("0"),
@@ -116,7 +124,7 @@ impl<'a> Record<'a> {
 
     fn take(&mut self, lane: Lane, key: &str, value: Value<'a>) -> Result<()> {
         match (lane, key) {
-            (Lane::Intents, "args") | (Lane::Results, "result") => self.body = value.object(key)?,
+            (Lane::Intents, "args") | (Lane::Results, "result") => (self.body, self.exact) = value.object(key)?,
             (_, "created_at") => {
                 if let Some(text) = value.text(key)? {
                     self.created_at = text.parse()?;
@@ -146,8 +154,14 @@ impl<'a> Record<'a> {
             label: own(self.label),
             digest: own(self.digest),
             body: self.body.map(|body| Cow::Owned(body.into_owned())),
+            exact: self.exact.map(|body| Cow::Owned(body.into_owned())),
             inexact: self.inexact,
         }
+    }
+
+    /// The body's text as it is written: with every integer digit by digit.
+    pub fn content(&self) -> Option<&[u8]> {
+        self.exact.as_deref().or(self.body.as_deref())
     }
 
     /// Whether a digest is given and, where there is a body to check it against, is the body's.
@@ -163,7 +177,7 @@ impl<'a> Record<'a> {
         self.schema_id == lane.schema() && self.schema_version == model::SCHEMA_VERSION
     }
 
-    /// Appends the canonical line, newline included.
+    /// Appends the canonical line, newline included; only the integers of [`Record::exact`] may be spelled otherwise.
     pub fn write(&self, lane: Lane, out: &mut Vec<u8>) {
         let (body, digest, label) = lane.names();
         out.push(b'{');
@@ -181,7 +195,7 @@ impl<'a> Record<'a> {
             canon::write_string(value, out);
         };
         let object = |out: &mut Vec<u8>, separator: &str| {
-            if let Some(bytes) = &self.body {
+            if let Some(bytes) = self.content() {
                 out.extend_from_slice(separator.as_bytes());
                 name(out, body);
                 out.extend_from_slice(bytes);
@@ -213,12 +227,15 @@ impl<'a> Record<'a> {
     }
 }
 
+type Body<'a> = Option<Cow<'a, [u8]>>;
+
 /// A member's value on its way into a record.
 enum Value<'a> {
     /// Canonical text as it stands in the line.
     Canonical(&'a str),
     Text(Cow<'a, str>),
-    Object(Vec<u8>),
+    /// Canonical text, and the exact one where it differs.
+    Object(Vec<u8>, Option<Vec<u8>>),
 }
 
 impl<'a> Value<'a> {
@@ -234,12 +251,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn object(self, key: &str) -> Result<Option<Cow<'a, [u8]>>> {
+    fn object(self, key: &str) -> Result<(Body<'a>, Body<'a>)> {
         match self {
-            Self::Canonical("null" | "{}") => Ok(None),
-            Self::Object(bytes) if bytes == b"{}" => Ok(None),
-            Self::Object(bytes) => Ok(Some(Cow::Owned(bytes))),
-            Self::Canonical(text) if text.starts_with('{') => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+            Self::Canonical("null" | "{}") => Ok((None, None)),
+            Self::Object(bytes, _) if bytes == b"{}" => Ok((None, None)),
+            Self::Object(bytes, exact) => Ok((Some(Cow::Owned(bytes)), exact.map(Cow::Owned))),
+            Self::Canonical(text) if text.starts_with('{') => Ok((Some(Cow::Borrowed(text.as_bytes())), None)),
             _ => Err(Error::invalid(format!("`{key}` has to be an object"))),
         }
     }

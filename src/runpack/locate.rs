@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// Folder of the packs of a project, under the working directory.
 pub const OUT_DIR: &str = "gait-out";
 /// Folder of the packs of a user, under the home directory.
-const HOME_STORE: &str = ".gait/runpacks";
+pub const HOME_STORE: &str = ".gait/runpacks";
 
 /// Resolves `<run_id|path>` against the working directory and the user's store. Nothing found is `InvalidInput`.
 pub fn resolve(arg: &str) -> Result<Utf8PathBuf> {

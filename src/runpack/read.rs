@@ -2,7 +2,9 @@
 
 use crate::kernel::archive::read::{Archive, Limits};
 use crate::kernel::archive::source::Source;
-use crate::kernel::error::Result;
+use crate::kernel::digest::Digest;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::DOCUMENT_LIMIT;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::scan::Contents;
 use crate::runpack::verify::{self, Trust, Verified};
@@ -14,6 +16,8 @@ pub struct Pack {
     pub contents: Verified<Contents>,
     pub intents: Vec<Record<'static>>,
     pub results: Vec<Record<'static>>,
+    /// Further entries that were asked for: name and bytes.
+    extra: Vec<(String, Vec<u8>)>,
 }
 
 impl Pack {
@@ -24,6 +28,15 @@ impl Pack {
 
     /// Verifies a pack and keeps its records.
     pub fn read(source: Source, trust: &Trust) -> Result<Self> {
+        Self::read_with(source, trust, &[])
+    }
+
+    /// As [`Pack::open`], with the declared entries of these names, where the pack has them.
+    pub fn open_with(path: &Path, trust: &Trust, wanted: &[&str]) -> Result<Self> {
+        Source::open(path).and_then(|source| Self::read_with(source, trust, wanted)).map_err(|e| e.at(path.display()))
+    }
+
+    fn read_with(source: Source, trust: &Trust, wanted: &[&str]) -> Result<Self> {
         let archive = Archive::new(source, Limits::default())?;
         let (mut intents, mut results) = (Vec::new(), Vec::new());
         let contents = verify::open(
@@ -38,7 +51,23 @@ impl Pack {
                 Ok(())
             },
         )?;
-        Ok(Self { contents, intents, results })
+        let mut extra = Vec::new();
+        for name in wanted {
+            let declared = contents.manifest.files().iter().find(|file| file.path == *name);
+            // Read a second time, so checked a second time.
+            if let (Some(file), Some(bytes)) = (declared, archive.bytes(name, DOCUMENT_LIMIT)?) {
+                if !Digest::of(&bytes).spelled(&file.sha256) {
+                    return Err(Error::verification(format!("{name} changed while it was read")));
+                }
+                extra.push(((*name).to_owned(), bytes));
+            }
+        }
+        Ok(Self { contents, intents, results, extra })
+    }
+
+    /// The bytes of a further entry that was asked for.
+    pub fn entry(&self, name: &str) -> Option<&[u8]> {
+        self.extra.iter().find(|(entry, _)| entry == name).map(|(_, bytes)| bytes.as_slice())
     }
 
     /// The records of one lane.

@@ -204,6 +204,8 @@ impl Session {
 
     fn take(&mut self, lane: Lane, value: &[u8]) -> Result<()> {
         let mut record = Record::parse(lane, value)?;
+        // What is recorded from a document has canonical lines throughout.
+        record.exact = None;
         fill_record(&mut record, lane, &self.run);
         if self.override_id {
             record.run_id = Cow::Borrowed(&self.run.run_id);
@@ -240,23 +242,8 @@ impl Session {
         at: Timestamp,
         body: Option<Box<serde_json::value::RawValue>>,
     ) -> Result<Record<'static>> {
-        let body = match body.as_ref().map(|raw| raw.get()) {
-            None | Some("null") => b"{}".to_vec(),
-            Some(text) if text.starts_with('{') => canon::canonicalize(text.as_bytes())?.into_owned(),
-            Some(text) => canon::canonicalize(format!("{{\"value\":{text}}}").as_bytes())?.into_owned(),
-        };
-        Ok(Record {
-            schema_id: lane.schema().into(),
-            schema_version: model::SCHEMA_VERSION.into(),
-            created_at: at,
-            producer_version: self.run.producer_version.clone().into(),
-            run_id: self.run.run_id.clone().into(),
-            intent_id: id.to_owned().into(),
-            label: label.to_owned().into(),
-            digest: Digest::of(&body).to_string().into(),
-            body: (body != b"{}").then_some(body.into()),
-            inexact: false,
-        })
+        let record = half(&self.run, lane, id, label, at, body.as_ref().map(|raw| raw.get()))?;
+        Ok(Record { exact: None, ..record })
     }
 
     fn seal(self, mut refs: Refs, input_mode: Option<String>, options: &Options<'_>) -> Result<Recorded> {
@@ -286,6 +273,37 @@ impl Session {
     }
 }
 
+/// One record of a call, its digest computed, its integers kept. A body that is not an object stands under `value`.
+pub fn half(
+    run: &Run,
+    lane: Lane,
+    id: &str,
+    label: &str,
+    at: Timestamp,
+    body: Option<&str>,
+) -> Result<Record<'static>> {
+    let text = match body {
+        None | Some("null") => "{}".to_owned(),
+        Some(text) if text.starts_with('{') => text.to_owned(),
+        Some(text) => format!("{{\"value\":{text}}}"),
+    };
+    let body = canon::canonicalize(text.as_bytes())?.into_owned();
+    let exact = canon::exact(text.as_bytes())?;
+    Ok(Record {
+        schema_id: lane.schema().into(),
+        schema_version: model::SCHEMA_VERSION.into(),
+        created_at: at,
+        producer_version: run.producer_version.clone().into(),
+        run_id: run.run_id.clone().into(),
+        intent_id: id.to_owned().into(),
+        label: label.to_owned().into(),
+        digest: Digest::of(&body).to_string().into(),
+        exact: (exact != body).then_some(exact.into()),
+        body: (body != b"{}").then_some(body.into()),
+        inexact: false,
+    })
+}
+
 /// A run id becomes part of a file name and of the ticket footer.
 pub fn check_run_id(id: &str) -> Result<()> {
     if id.trim().is_empty() {
@@ -305,7 +323,7 @@ fn default_text(slot: &mut String, default: &str) {
 }
 
 /// Fills what a run leaves open: schema, producer, time and machine.
-pub(in crate::runpack) fn fill_run(run: &mut Run, clock: &Clock) {
+pub fn fill_run(run: &mut Run, clock: &Clock) {
     default_text(&mut run.schema_id, model::RUN_SCHEMA);
     default_text(&mut run.schema_version, model::SCHEMA_VERSION);
     default_text(&mut run.producer_version, PRODUCER);
@@ -338,7 +356,7 @@ pub(in crate::runpack) fn fill_record<'r>(record: &mut Record<'r>, lane: Lane, r
 }
 
 /// Fills what the references leave open from the run.
-pub(in crate::runpack) fn fill_refs(refs: &mut Refs, run: &Run) {
+pub fn fill_refs(refs: &mut Refs, run: &Run) {
     default_text(&mut refs.schema_id, model::REFS_SCHEMA);
     default_text(&mut refs.schema_version, model::SCHEMA_VERSION);
     default_text(&mut refs.producer_version, &run.producer_version);

@@ -18,7 +18,7 @@ pub const COMMANDS: &[(&str, &[&str])] = &[
     ("policy", &["backtest", "fmt", "init", "simulate", "test", "validate"]),
     ("registry", &["install", "list", "verify"]),
     ("regress", &["accept", "bootstrap", "candidates", "init", "log", "merge", "review", "run"]),
-    ("run", &["diff", "inspect", "record", "receipt", "reduce", "replay", "session"]),
+    ("run", &["capture", "diff", "inspect", "record", "receipt", "reduce", "replay", "seal", "session"]),
     ("scout", &["coverage", "diff", "signal", "snapshot"]),
     ("trace", &["verify"]),
     ("ui", &[]),

@@ -193,6 +193,7 @@ fn pack(out: &Utf8Path, made: &Checkpoint, events: &[Pending], key: Option<&Priv
             label: label.to_owned().into(),
             digest: digest.to_owned().into(),
             body: Some(body.into()),
+            exact: None,
             inexact: false,
         };
         intents.push(&half(Lane::Intents, &event.tool_name, &event.intent_digest, args))?;

@@ -7,6 +7,7 @@ mod delta;
 mod demo;
 mod diff;
 mod draft;
+mod exact;
 mod inspect;
 mod kit;
 mod locate;

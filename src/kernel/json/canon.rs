@@ -69,6 +69,23 @@ pub fn visit<'a>(text: &'a [u8], mut visit: impl FnMut(&'a str, &'a str, bool)) 
 
 /// Appends the canonical form of node `root` to `out`.
 pub fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
+    put(tape, root, write_number, out)
+}
+
+/// As [`write`], but an integer that a double cannot keep stays digit by digit.
+pub fn write_exact(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
+    put(tape, root, write_exact_number, out)
+}
+
+/// The form of one JSON text that [`write_exact`] gives.
+pub fn exact(bytes: &[u8]) -> Result<Vec<u8>> {
+    let tape = scan::parse(bytes)?;
+    let mut out = Vec::with_capacity(tape.text.len());
+    write_exact(&tape, 0, &mut out)?;
+    Ok(out)
+}
+
+fn put(tape: &Tape<'_>, root: u32, number: fn(&str, &mut Vec<u8>), out: &mut Vec<u8>) -> Result<()> {
     enum Step<'t> {
         Value(u32),
         Member(bool, Cow<'t, str>, u32),
@@ -102,7 +119,7 @@ pub fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
                 out.extend_from_slice(tape.raw(node).as_bytes());
             }
             Shape::Escaped => write_string(&tape.string(node), out),
-            Shape::Number => write_number(tape.raw(node), out),
+            Shape::Number => number(tape.raw(node), out),
             Shape::Array => {
                 out.push(b'[');
                 todo.push(Step::Byte(b']'));
@@ -156,6 +173,11 @@ fn write_number(text: &str, out: &mut Vec<u8>) {
     }
     let value = text.parse::<f64>().unwrap_or_default();
     out.extend_from_slice(ryu_js::Buffer::new().format(value).as_bytes());
+}
+
+/// As [`write_number`], but integers keep their digits.
+fn write_exact_number(text: &str, out: &mut Vec<u8>) {
+    if scan::is_inexact(text) { out.extend_from_slice(text.as_bytes()) } else { write_number(text, out) }
 }
 
 /// An integer of at most 15 digits is its own canonical form.

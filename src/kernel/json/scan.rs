@@ -291,10 +291,7 @@ impl Parser<'_> {
         if !plain && !text.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(self.flaw("number outside the range of a double"));
         }
-        if plain && text.len() > 15 && !text.contains('.') {
-            let double = text.parse::<f64>().unwrap_or_default();
-            self.inexact |= format!("{double:.0}") != text;
-        }
+        self.inexact |= plain && is_inexact(text);
         self.push(Shape::Number, end);
         Ok(())
     }
@@ -383,6 +380,14 @@ impl<'a> Tape<'a> {
 pub struct Member<'t> {
     pub key: Cow<'t, str>,
     pub value: u32,
+}
+
+/// Whether a JSON number is a plain integer that is not exactly a double.
+pub fn is_inexact(text: &str) -> bool {
+    text.len() > 15
+        && text.len() < 300
+        && !text.contains(['.', 'e', 'E'])
+        && format!("{:.0}", text.parse::<f64>().unwrap_or_default()) != text
 }
 
 /// RFC 8785 order of keys: by UTF-16 code units.

@@ -1,0 +1,9 @@
+//! `gait mcp`: between an agent and its MCP servers.
+//!
+//! Verbs: `record`, `replay`.
+//!
+//! **Invariant:** standard output is the protocol's; what we have to say goes to standard error, or nowhere.
+
+pub mod group;
+pub mod record;
+pub mod replay;

@@ -1,0 +1,125 @@
+//! `gait mcp replay`: a runpack answers as its server.
+
+use crate::cli::args::SigningArgs;
+use crate::cli::exit::Exit;
+use crate::cli::output::Answer;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::fs;
+use crate::mcp::candidate;
+use crate::mcp::catalog;
+use crate::mcp::process;
+use crate::mcp::replay::Replay;
+use crate::mcp::veil::Veil;
+use crate::mcp::wire::{Cutter, Frame};
+use crate::runpack::locate;
+use crate::runpack::read::Pack;
+use crate::runpack::verify::{self, Trust};
+use crate::sign::key::PrivateKey;
+use camino::Utf8PathBuf;
+use clap::Args;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Answer as an MCP server from a runpack; no real server is started or contacted
+#[derive(Debug, Args)]
+#[command(after_help = "A tool call gets the first unused recorded result of the same tool and arguments; a call the \
+                        recording does not have gets a tool error that names it.")]
+pub struct ReplayCmd {
+    /// Run id, or path of a runpack
+    #[arg(long, value_name = "RUN_ID|PATH")]
+    from: String,
+    /// The server to play, where the run has several
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Write what was asked as a runpack
+    #[arg(long, value_name = "FILE")]
+    candidate_out: Option<String>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+/// What the connection needs until its end, whoever ends it.
+struct Stage {
+    pack: Pack,
+    replay: Replay,
+    veil: Veil,
+    out: Option<(Utf8PathBuf, Option<PrivateKey>)>,
+}
+
+impl ReplayCmd {
+    /// Answers until the client closes. Nothing but the protocol goes to standard output.
+    pub fn run(self) -> Answer {
+        match self.play() {
+            Ok(()) => Answer::text_only("", Exit::Ok),
+            Err(error) => {
+                let hint = error.hint_text().map(|hint| format!("hint: {hint}"));
+                let notes = std::iter::once(format!("mcp replay error: {error}")).chain(hint);
+                Answer::text_only("", Exit::from(error.kind())).notes(notes)
+            }
+        }
+    }
+
+    fn play(self) -> Result<()> {
+        let path = locate::resolve(&self.from)?;
+        let pack = Pack::open_with(path.as_std_path(), &Trust::ambient()?, &[catalog::ENTRY])?;
+        verify::known(&pack.contents)?;
+        let replay = Replay::new(&pack, self.server.as_deref())?;
+        let out = match &self.candidate_out {
+            Some(out) => Some((fs::output_path(out)?, self.signing.key()?)),
+            None => None,
+        };
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let veil = Veil::new(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))), &[])?;
+        let (input, output) = process::take_streams()?;
+        let stage = Arc::new(Mutex::new(Stage { pack, replay, veil, out }));
+        let at_signal = stage.clone();
+        process::on_end_signals(move |signal| {
+            let _ = at_signal.lock().unwrap_or_else(PoisonError::into_inner).end();
+            process::die(signal);
+        })?;
+        serve(input, output, &stage);
+        stage.lock().unwrap_or_else(PoisonError::into_inner).end()
+    }
+}
+
+/// Answers line by line until either side closes.
+fn serve(mut input: File, mut output: File, stage: &Mutex<Stage>) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut cutter = Cutter::default();
+    loop {
+        let mut answers = String::new();
+        let mut take = |frame: Frame<'_>| {
+            if let Frame::Text(text) = frame {
+                let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+                for answer in stage.replay.answer(text) {
+                    answers.push_str(&answer.replace(['\n', '\r'], " "));
+                    answers.push('\n');
+                }
+            }
+        };
+        let count = match input.read(&mut buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => 0,
+        };
+        if count == 0 {
+            cutter.end(&mut take);
+        } else {
+            cutter.cut(&buffer[..count], &mut take);
+        }
+        if output.write_all(answers.as_bytes()).is_err() || count == 0 {
+            return;
+        }
+    }
+}
+
+impl Stage {
+    /// Writes the candidate, once.
+    fn end(&mut self) -> Result<()> {
+        let Some((out, key)) = self.out.take() else { return Ok(()) };
+        let server = self.replay.name().to_owned();
+        let written = candidate::write(&self.pack, &server, &self.replay.asking, &self.veil, &out, key.as_ref());
+        written.map(|_| ()).map_err(|error: Error| error.at(&out))
+    }
+}

@@ -1,0 +1,18 @@
+//! The tool boundary: what an agent and its MCP servers say to each other, recorded and answered from the record.
+//!
+//! Verbs: `tee::run` (between a client and a real server), `seal`, `replay`.
+//!
+//! **Invariant:** the tee changes no byte and adds none; replay has no way to a real server.
+
+pub mod candidate;
+pub mod capture;
+pub mod catalog;
+pub mod journal;
+pub mod likeness;
+pub mod process;
+pub mod replay;
+pub mod seal;
+pub mod talk;
+pub mod tee;
+pub mod veil;
+pub mod wire;
