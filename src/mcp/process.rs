@@ -46,17 +46,18 @@ pub fn not_started(program: &str, error: std::io::Error) -> Error {
 }
 
 #[cfg(unix)]
-pub use unix::{Running, die, on_end_signals, start, take_streams};
+pub use unix::{Running, die, on_end_signals, ready, start, take_streams};
 
 #[cfg(unix)]
 mod unix {
     use crate::kernel::error::{Error, Kind, Result};
     use crate::mcp::process::{Ended, not_started};
+    use rustix::event::{PollFd, PollFlags, poll};
     use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     use signal_hook::iterator::Signals;
     use std::fs::File;
-    use std::os::fd::AsFd as _;
+    use std::os::fd::AsFd;
     use std::process::{Child, Command};
     use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,6 +75,12 @@ mod unix {
         rustix::stdio::dup2_stdin(null.as_fd()).map_err(|e| failed("take standard input", e))?;
         rustix::stdio::dup2_stdout(null.as_fd()).map_err(|e| failed("take standard output", e))?;
         Ok((input, output))
+    }
+
+    /// Waits until a stream that somebody made non-blocking has bytes, or room for some.
+    pub fn ready(stream: &impl AsFd, room: bool) {
+        let flags = if room { PollFlags::OUT } else { PollFlags::IN };
+        let _ = poll(&mut [PollFd::new(stream, flags)], None);
     }
 
     /// A started program that gets the signals we get.

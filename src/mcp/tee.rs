@@ -5,7 +5,8 @@ use crate::mcp::journal::{Side, Writer};
 use crate::mcp::process::{self, Ended};
 use crate::mcp::wire::Cutter;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +55,7 @@ pub fn run(command: &[String], journal: &Arc<Writer>, input: File, output: File)
 }
 
 /// Passes bytes on until either end closes. `moved` counts every chunk twice: once read, once passed on.
-fn pump(mut from: impl Read, mut to: impl Write, side: Side, journal: &Writer, moved: &AtomicU64) {
+fn pump(mut from: impl Read + AsFd, mut to: impl Write + AsFd, side: Side, journal: &Writer, moved: &AtomicU64) {
     let mut buffer = vec![0; CHUNK];
     let mut cutter = Cutter::default();
     loop {
@@ -62,15 +63,33 @@ fn pump(mut from: impl Read, mut to: impl Write, side: Side, journal: &Writer, m
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                process::ready(&from, false);
+                continue;
+            }
             Err(_) => break,
         };
         moved.fetch_add(1, Ordering::SeqCst);
         journal.chunk(side, &mut cutter, &buffer[..count]);
-        let passed = to.write_all(&buffer[..count]).and_then(|()| to.flush());
+        let passed = pass(&mut to, &buffer[..count]);
         moved.fetch_add(1, Ordering::SeqCst);
         if passed.is_err() {
             break;
         }
     }
     journal.stream_end(side, &mut cutter);
+}
+
+/// Writes all of it, also into a stream that somebody made non-blocking.
+fn pass(to: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => process::ready(to, true),
+            Err(error) => return Err(error),
+        }
+    }
+    to.flush()
 }

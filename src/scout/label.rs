@@ -13,7 +13,7 @@ pub const COMMANDS: &[(&str, &[&str])] = &[
     ("help", &[]),
     ("incident", &["pack"]),
     ("keys", &["init", "rotate", "trust", "verify"]),
-    ("mcp", &["bridge", "proxy", "record", "replay", "serve", "verify"]),
+    ("mcp", &["bridge", "proxy", "record", "replay", "serve", "setup", "verify"]),
     ("migrate", &[]),
     ("policy", &["backtest", "fmt", "init", "simulate", "test", "validate"]),
     ("registry", &["install", "list", "verify"]),

@@ -8,6 +8,7 @@ mod kit;
 mod replay;
 mod sdk;
 mod server;
+mod setup;
 mod tee;
 mod veil;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
                 ("replay", replay::TESTS),
                 ("sdk", sdk::TESTS),
                 ("veil", veil::TESTS),
+                ("setup", setup::TESTS),
             ] {
                 tests.extend(cases.iter().map(|&(name, case)| {
                     Trial::test(format!("{room}::{name}"), move || {

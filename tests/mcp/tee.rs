@@ -4,6 +4,10 @@ use crate::kit::{Place, Session, Tests, ask, call, calls, own, read};
 use crate::server::{NEW, ROLE};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 pub const TESTS: Tests = &[
     ("bytes_pass_unchanged", bytes_pass_unchanged),
@@ -15,6 +19,7 @@ pub const TESTS: Tests = &[
     ("a_server_that_cannot_start", a_server_that_cannot_start),
     ("integers_keep_their_digits", integers_keep_their_digits),
     ("a_last_line_without_an_end", a_last_line_without_an_end),
+    ("streams_that_do_not_block", streams_that_do_not_block),
 ];
 
 fn bytes_pass_unchanged() {
@@ -182,4 +187,26 @@ fn a_last_line_without_an_end() {
     assert!(String::from_utf8(rest).unwrap().contains("\"6\""));
     let (pack, _) = read(&place.only("gait-out", ".zip"));
     assert_eq!((pack.intents.len(), pack.results.len()), (1, 1));
+}
+
+/// Some clients hand over sockets, and some of those do not block.
+fn streams_that_do_not_block() {
+    let place = Place::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let mut command = place.gait(&["mcp", "record", "--run-dir", "run", "--", &own()]);
+    command.env(ROLE, "mirror").stdin(OwnedFd::from(theirs.try_clone().unwrap())).stdout(OwnedFd::from(theirs));
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let bytes = vec![b'x'; 3_000_000];
+    let mut back = ours.try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        back.read_to_end(&mut heard).unwrap();
+        heard
+    });
+    ours.write_all(&bytes).unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    assert!(reader.join().unwrap() == bytes);
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::mcp::record::RecordCmd;
 use crate::cli::mcp::replay::ReplayCmd;
+use crate::cli::mcp::setup::SetupCmd;
 use crate::cli::output::Answer;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
@@ -18,6 +19,7 @@ pub struct McpCmd {
 enum Verb {
     Record(RecordCmd),
     Replay(ReplayCmd),
+    Setup(SetupCmd),
 }
 
 impl McpCmd {
@@ -26,6 +28,7 @@ impl McpCmd {
         match self.verb {
             Verb::Record(cmd) => Ok(cmd.run(clock)),
             Verb::Replay(cmd) => Ok(cmd.run()),
+            Verb::Setup(cmd) => cmd.run(),
         }
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 )]
 pub struct RecordCmd {
     /// Name of the server in the record [default: the name it gives itself]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     server: Option<String>,
     /// Folder the runpack is written to [default: ./gait-out, else ~/.gait/runpacks]
     #[arg(long, value_name = "DIR")]
