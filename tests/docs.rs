@@ -59,7 +59,8 @@ fn run(page: &Path, steps: &[Step]) -> Vec<(String, i32)> {
     let binary = Path::new(env!("CARGO_BIN_EXE_gait")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let clean = std::env::vars().filter(|(key, _)| {
-        !["GAIT_", "GITHUB_", "RUNNER_", "ACTIONS_", "INPUT_"].iter().any(|prefix| key.starts_with(prefix))
+        key != "CI"
+            && !["GAIT_", "GITHUB_", "RUNNER_", "ACTIONS_", "INPUT_"].iter().any(|prefix| key.starts_with(prefix))
     });
     let output = Command::new("sh")
         .arg("-c")
