@@ -2,6 +2,7 @@
 
 use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
+use crate::report::group::{Fixture, fixtures};
 use crate::report::model::{Case, Report, Status};
 use crate::report::text::{clip, one_line};
 use crate::report::timeline::{self, block, line};
@@ -39,7 +40,7 @@ pub fn bounded(report: &Report, limit: usize) -> Result<String> {
     }
     let (mut left_out, mut taken) = (0, 0);
     for fixture in &fixtures {
-        let section = fixture.section(report);
+        let section = fixture.page_section(report);
         if left_out > 0 || taken + section.len() > limit {
             left_out += 1;
         } else {
@@ -126,32 +127,13 @@ impl State {
     }
 }
 
-/// The cases of one fixture.
-struct Fixture<'a> {
-    name: &'a str,
-    cases: Vec<&'a Case>,
-}
-
-/// Fixtures in the order of their first case.
-fn fixtures(report: &Report) -> Vec<Fixture<'_>> {
-    let mut out: Vec<Fixture<'_>> = Vec::new();
-    for case in &report.cases {
-        let name = case.grade.fixture();
-        match out.last_mut() {
-            Some(last) if last.name == name => last.cases.push(case),
-            _ => out.push(Fixture { name, cases: vec![case] }),
-        }
-    }
-    out
-}
-
 impl Fixture<'_> {
     fn state(&self) -> State {
         let states: Vec<State> = self.cases.iter().map(|case| State::of(case)).collect();
         [State::Fail, State::Flaky].into_iter().find(|state| states.contains(state)).unwrap_or(State::Pass)
     }
 
-    fn section(&self, report: &Report) -> String {
+    fn page_section(&self, report: &Report) -> String {
         let state = self.state();
         let word = state.word();
         let name = line(self.name, LINE_LIMIT);
@@ -183,10 +165,6 @@ impl Fixture<'_> {
         }
         out.push_str("</div>\n</details>\n");
         out
-    }
-
-    fn failing(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().copied().filter(|case| case.grade.failed())
     }
 }
 

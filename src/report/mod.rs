@@ -7,6 +7,7 @@
 //! **Invariant:** every reader shows the same verdict, and none of them can be broken by the text it shows.
 
 pub mod annotations;
+pub mod group;
 pub mod html;
 pub mod join;
 pub mod json;

@@ -1,7 +1,8 @@
 //! Markdown for people: the step summary and the comment on a pull request.
 
 use crate::kernel::error::Result;
-use crate::report::model::{Case, Report, Status};
+use crate::report::group::{Fixture, fixtures};
+use crate::report::model::{Report, Status};
 use crate::report::text::{cell, clip, code, fenced};
 
 /// Size of a summary unless the caller says otherwise; what GitHub takes as a comment, with room to spare.
@@ -76,39 +77,7 @@ fn heading(report: &Report, failing: usize, fixtures: usize) -> String {
     format!("## gait regress {verdict} ({set})\n\n")
 }
 
-/// The cases of one fixture.
-struct Fixture<'a> {
-    name: &'a str,
-    cases: Vec<&'a Case>,
-}
-
-/// Fixtures in the order of their first case.
-fn fixtures(report: &Report) -> Vec<Fixture<'_>> {
-    let mut out: Vec<Fixture<'_>> = Vec::new();
-    for case in &report.cases {
-        let name = case.grade.fixture();
-        match out.last_mut() {
-            Some(last) if last.name == name => last.cases.push(case),
-            _ => out.push(Fixture { name, cases: vec![case] }),
-        }
-    }
-    out
-}
-
 impl Fixture<'_> {
-    fn failing(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().copied().filter(|case| case.grade.failed())
-    }
-
-    /// The cases that pass although a trial failed.
-    fn flakes(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().copied().filter(|case| !case.flakes.is_empty())
-    }
-
-    fn failed(&self) -> bool {
-        self.failing().next().is_some()
-    }
-
     fn row(&self) -> String {
         let (mut graders, mut codes): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
         for case in self.failing() {
