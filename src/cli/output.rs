@@ -66,6 +66,12 @@ impl Answer {
         Ok(self.raw(key, Some(raw)))
     }
 
+    /// As [`Answer::with`] for a large value whose objects have their keys in order already: it is encoded once.
+    pub fn with_ordered<T: Serialize + ?Sized>(self, key: &str, value: &T) -> Result<Self> {
+        let raw = to_raw_value(value).map_err(failed)?;
+        Ok(self.raw(key, Some(raw)))
+    }
+
     /// The same answer with every member of an object it does not have yet.
     pub fn members<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self> {
         let text = serde_json::to_string(&serde_json::to_value(value).map_err(failed)?).map_err(failed)?;

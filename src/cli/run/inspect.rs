@@ -41,10 +41,10 @@ impl InspectCmd {
 fn members(timeline: &Timeline) -> Result<Answer> {
     let mut answer = Answer::new(&timeline.summary(), Exit::Ok)?;
     if timeline.intents_total() > 0 {
-        answer = answer.with("entries", &Each(|| timeline.entries()))?;
+        answer = answer.with_ordered("entries", &Each(|| timeline.entries()))?;
     }
     if timeline.unmatched_results().len() > 0 {
-        answer = answer.with("unmatched_results", &Each(|| timeline.unmatched_results()))?;
+        answer = answer.with_ordered("unmatched_results", &Each(|| timeline.unmatched_results()))?;
     }
     Ok(answer)
 }
