@@ -7,6 +7,8 @@
 pub mod candidate;
 pub mod capture;
 pub mod catalog;
+#[cfg(feature = "serve")]
+pub mod http;
 pub mod journal;
 pub mod likeness;
 pub mod process;
