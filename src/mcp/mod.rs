@@ -1,6 +1,6 @@
 //! The tool boundary: what an agent and its MCP servers say to each other, recorded and answered from the record.
 //!
-//! Verbs: `tee::run` (between a client and a real server), `seal`, `replay`, `setup::plan`.
+//! Verbs: `tee::run` (between a client and a real server), `seal`, `stage` (a runpack answers as its servers), `setup::plan`.
 //!
 //! **Invariant:** the tee changes no byte and adds none; replay has no way to a real server.
 
@@ -15,6 +15,7 @@ pub mod process;
 pub mod replay;
 pub mod seal;
 pub mod setup;
+pub mod stage;
 pub mod talk;
 pub mod tee;
 pub mod veil;

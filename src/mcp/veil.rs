@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// Words in the name of a variable that holds a secret.
 const TELLING: [&str; 7] = ["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"];
 /// Shorter values are no secrets: they would stand everywhere.
-const SHORTEST: usize = 8;
+pub const SHORTEST: usize = 8;
 
 /// More secrets than anybody has in one recording.
 const MOST_LEARNT: usize = 1024;
