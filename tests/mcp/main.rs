@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod capture;
+mod http;
 mod killed;
 mod kit;
 mod replay;
@@ -11,6 +12,7 @@ mod server;
 mod setup;
 mod tee;
 mod veil;
+mod web;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
                 ("killed", killed::TESTS),
                 ("replay", replay::TESTS),
                 ("sdk", sdk::TESTS),
+                ("http", http::TESTS),
                 ("veil", veil::TESTS),
                 ("setup", setup::TESTS),
             ] {
