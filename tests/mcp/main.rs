@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod capture;
+mod doors;
 mod http;
 mod killed;
 mod kit;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
                 ("replay", replay::TESTS),
                 ("sdk", sdk::TESTS),
                 ("http", http::TESTS),
+                ("doors", doors::TESTS),
                 ("veil", veil::TESTS),
                 ("setup", setup::TESTS),
             ] {

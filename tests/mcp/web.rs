@@ -164,7 +164,7 @@ impl Listening {
         let mut session = Session::start(&mut command);
         let mut line = String::new();
         session.output.read_line(&mut line).unwrap();
-        let Some(url) = line.trim_end().strip_prefix("listening=") else {
+        let Some(url) = line.strip_prefix("listening=").and_then(|rest| rest.split_whitespace().next()) else {
             panic!("{line:?} {:?}", session.ended());
         };
         let address = url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
