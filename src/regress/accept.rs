@@ -258,8 +258,9 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     usable(&path, &pack, fixture, &request.demands)?;
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
-    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack) };
-    let subject = Subject { fixture, origin: Origin::Flag, trials: vec![trial], require_candidate: false };
+    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack), mishap: None };
+    let (origin, trials) = (Origin::Flag, vec![trial]);
+    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
     let verdict = diff::grade(&subject);
     if verdict.reason_codes.contains("duplicate_intent_id") {
         return Err(Error::invalid(format!("{path} uses one id for two calls, so it can be no baseline")));

@@ -138,6 +138,8 @@ impl SuiteArgs {
             candidates: self.candidates.clone(),
             candidate_dir: self.candidate_dir.clone(),
             require_candidate: self.require_candidate,
+            unchanged: false,
+            steps: None,
             demands,
             threads: self.test_threads,
         })
@@ -155,7 +157,7 @@ impl SuiteArgs {
         let reports = self.cleared()?;
         let plan = self.plan(filters, shard)?;
         plan.refuse_nothing()?;
-        let outcomes = plan.start();
+        let outcomes = plan.start()?;
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }
