@@ -16,11 +16,12 @@ import sys
 import time
 import traceback
 
+import check_secrets
 import check_stdio
 import install
 from kit import ROOT, WORK, Failed
 
-GROUPS = [check_stdio]
+GROUPS = [check_stdio, check_secrets]
 
 
 def main():

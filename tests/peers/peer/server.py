@@ -64,7 +64,13 @@ def fail(reason: str) -> str:
 def whoami(token: str) -> dict[str, Any]:
     """Tells what nobody should write down: what it was given, and what is in its environment."""
     secret = os.environ.get("SHOP_API_TOKEN", "")
-    return {"given": token, "environment": secret, "header": f"Authorization: Bearer {secret[::-1]}", "email": "ada@b.example"}
+    return {"given": token, "environment": secret, "header": "Authorization: Bearer " + "".join(reversed(secret))}
+
+
+@server.tool()
+def pay(order: str, card: dict[str, str]) -> dict[str, Any]:
+    """Gives back what it was given."""
+    return {"order": order, "card": card}
 
 
 class Yes(BaseModel):
