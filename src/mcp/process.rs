@@ -46,7 +46,7 @@ pub fn not_started(program: &str, error: std::io::Error) -> Error {
 }
 
 #[cfg(unix)]
-pub use unix::{Running, die, on_end_signals, ready, start, take_streams};
+pub use unix::{Running, die, on_end_signals, ready, start, take_streams, terminate};
 
 #[cfg(unix)]
 mod unix {
@@ -129,6 +129,13 @@ mod unix {
             }
             *self.target.lock().unwrap_or_else(PoisonError::into_inner) = None;
             self.child.wait().map(Ended::from).map_err(|e| failed("wait for the program", e))
+        }
+    }
+
+    /// Asks the process to end.
+    pub fn terminate(pid: u32) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
         }
     }
 
