@@ -16,12 +16,14 @@ import sys
 import time
 import traceback
 
+import check_http
+import check_latency
 import check_secrets
 import check_stdio
 import install
 from kit import ROOT, WORK, Failed
 
-GROUPS = [check_stdio, check_secrets]
+GROUPS = [check_stdio, check_http, check_secrets, check_latency]
 
 
 def main():
