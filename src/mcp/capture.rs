@@ -2,7 +2,6 @@
 
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
-#[cfg(unix)]
 use crate::mcp::{journal, process};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -84,7 +83,6 @@ pub fn variables(pid: u32) -> Vec<(String, String)> {
 }
 
 /// Asks the recorders that listen, and write in `run_dir`, to end: no client will close them.
-#[cfg(unix)]
 pub fn end_listeners(run_dir: &Utf8Path) -> Result<()> {
     for pid in journal::find(run_dir)?.iter().filter_map(|path| journal::listener(path)) {
         process::terminate(pid);

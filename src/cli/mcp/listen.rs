@@ -4,6 +4,8 @@ use crate::cli::mcp::target::TargetArgs;
 use crate::cli::output::Answer;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
+use crate::mcp::stage::Stage;
+use std::sync::Arc;
 
 /// Records a server on HTTP until a signal ends it. Says where it listens first, and what it made last.
 #[cfg(feature = "serve")]
@@ -27,6 +29,29 @@ pub fn record(url: &str, listen: &str, hosts: &[String], target: &TargetArgs, cl
     let Some(sealed) = target.seal()? else { return Ok(Answer::text_only("", Exit::Ok)) };
     let notes = sealed.warnings.iter().map(|warning| format!("warning: {warning}"));
     Ok(Answer::new(&value(&sealed)?, Exit::Ok)?.text(text(&sealed)?).notes(notes))
+}
+
+/// Plays a stage on HTTP until a signal ends it. Says where first: a line for each server, and one for plain calls.
+#[cfg(feature = "serve")]
+pub fn replay(stage: Arc<Stage>, server: Option<&str>, at: &str, hosts: &[String]) -> Result<()> {
+    use crate::cli::output;
+    use crate::mcp::http::doors::Doors;
+    use crate::mcp::http::listen;
+    let doors = Doors::open_at(stage, server, at, hosts)?;
+    let lines = doors.servers().iter().map(|(name, url)| format!("listening={url} server={name}\n"));
+    let ready: String = lines.chain([format!("tools={}\n", doors.tools())]).collect();
+    listen::runtime()?.block_on(async {
+        let mut end = listen::end_signals()?;
+        output::stdout(&ready);
+        end.recv().await;
+        Ok(())
+    })
+}
+
+/// This build has no servers.
+#[cfg(not(feature = "serve"))]
+pub fn replay(_: Arc<Stage>, _: Option<&str>, _: &str, _: &[String]) -> Result<()> {
+    Err(without())
 }
 
 /// This build has no servers.

@@ -1,5 +1,6 @@
 //! Who may speak to a server of ours: a page in a browser can reach loopback, but it cannot choose Host and Origin.
 
+use crate::kernel::digest::hex;
 use crate::kernel::error::{Error, Kind, Result};
 use hyper::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::http::uri::{Authority, Uri};
@@ -56,4 +57,12 @@ impl Guard {
 
 fn bare(host: &str) -> &str {
     host.trim().trim_start_matches('[').trim_end_matches(']')
+}
+
+/// What nobody can guess: 128 random bits in hex.
+pub fn token() -> Result<String> {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random)
+        .map_err(|e| Error::new(Kind::Internal, format!("no randomness from the operating system: {e}")))?;
+    Ok(hex(&random))
 }

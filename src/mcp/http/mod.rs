@@ -5,6 +5,8 @@
 //! **Invariant:** a request whose Host or Origin is not ours reaches no server and no recording.
 
 pub mod copy;
+pub mod door;
+pub mod doors;
 pub mod events;
 pub mod guard;
 pub mod listen;
