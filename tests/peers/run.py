@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 
+import check_agents
 import check_http
 import check_latency
 import check_secrets
@@ -23,7 +24,7 @@ import check_stdio
 import install
 from kit import ROOT, WORK, Failed
 
-GROUPS = [check_stdio, check_http, check_secrets, check_latency]
+GROUPS = [check_stdio, check_http, check_agents, check_secrets, check_latency]
 
 
 def main():
