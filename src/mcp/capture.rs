@@ -2,6 +2,7 @@
 
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
+use crate::mcp::lineage::stat;
 use crate::mcp::{journal, process};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -88,18 +89,4 @@ pub fn end_listeners(run_dir: &Utf8Path) -> Result<()> {
         process::terminate(pid);
     }
     Ok(())
-}
-
-struct Stat {
-    parent: u32,
-    started: String,
-}
-
-/// A process as Linux tells of it; `None` elsewhere and for one that is gone.
-fn stat(pid: u32) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, parentheses too.
-    let (_, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, started: (*fields.get(19)?).to_owned() })
 }

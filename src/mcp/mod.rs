@@ -7,11 +7,14 @@
 pub mod candidate;
 pub mod capture;
 pub mod catalog;
+pub mod door;
 #[cfg(feature = "serve")]
 pub mod http;
 pub mod journal;
 pub mod likeness;
+pub mod lineage;
 pub mod process;
+pub mod relay;
 pub mod replay;
 pub mod seal;
 pub mod setup;

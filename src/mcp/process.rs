@@ -53,7 +53,7 @@ pub use std::os::fd::AsFd as Stream;
 #[cfg(windows)]
 pub use std::os::windows::io::AsHandle as Stream;
 #[cfg(unix)]
-pub use unix::{Running, die, on_end_signals, ready, start, take_streams, terminate};
+pub use unix::{Running, die, has_bytes, on_end_signals, ready, start, take_streams, terminate};
 
 #[cfg(unix)]
 mod unix {
@@ -88,6 +88,13 @@ mod unix {
     pub fn ready(stream: &impl AsFd, room: bool) {
         let flags = if room { PollFlags::OUT } else { PollFlags::IN };
         let _ = poll(&mut [PollFd::new(stream, flags)], None);
+    }
+
+    /// Whether there is something to read right now, the end of the stream not counted.
+    pub fn has_bytes(stream: &impl AsFd) -> bool {
+        let mut found = [PollFd::new(stream, PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut found, Some(&now)).is_ok() && found[0].revents().contains(PollFlags::IN)
     }
 
     /// A started program that gets the signals we get.
@@ -173,6 +180,7 @@ mod other {
     use crate::kernel::error::{Error, Kind, Result};
     use crate::mcp::process::{Ended, Stream, not_started};
     use std::fs::File;
+    use std::io::{stdin, stdout};
     use std::process::{Child, Command};
     use std::time::Duration;
 
@@ -182,7 +190,7 @@ mod other {
 
     /// Our standard input and output as files of our own.
     pub fn take_streams() -> Result<(File, File)> {
-        let (input, output) = (std::io::stdin(), std::io::stdout());
+        let (input, output) = (stdin(), stdout());
         let input = input.as_handle().try_clone_to_owned().map_err(|e| failed("take standard input", e))?;
         let output = output.as_handle().try_clone_to_owned().map_err(|e| failed("take standard output", e))?;
         Ok((input.into(), output.into()))
