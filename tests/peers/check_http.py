@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from check_stdio import timeless
-from kit import (CLIENTS, LIMIT, MODULES, NEW, PEER, Failed, Pack, ask, environment, fresh, gait, must, nothing_but,
-                 only_pack, same, same_bytes, spoken, STRACE)
+from kit import (CLIENTS, LIMIT, MODULES, NEW, PEER, STRACE, Failed, Pack, ask, environment, fresh, gait, made, must,
+                 nothing_but, only_pack, same, same_bytes, spoken)
 from scripts import EVERYTHING, NODE, SHOP, asked, replayed
 from wire_http import Tap
 
@@ -98,12 +98,6 @@ def record(server, client):
     same(timeless(answers), timeless(bare), "answers with the tee against answers without")
 
 
-def recorded(server, client):
-    if (server, client) not in RECORDED:
-        raise Failed("there is no recording; see the check of its bytes")
-    return RECORDED[server, client]
-
-
 def messages(tap):
     for (method, _, _, said), (_, headers, content, _) in tap.exchanges():
         if method == "POST":
@@ -120,30 +114,34 @@ def messages(tap):
 
 def pack(server, client):
     """The pack verifies and has every call that passed. Requests of their own connections have no order on the wire."""
-    folder, _, tap = recorded(server, client)
+    folder, _, tap = made(RECORDED, (server, client))
     path = only_pack(folder / "pack")
     verdict = json.loads(gait("verify", path, "--json").stdout)
     must(verdict["ok"] and not verdict.get("truncated"), f"gait verify says {verdict}")
     holds = Pack(path)
     calls, tools = spoken(list(messages(tap)))
-    key = lambda call: json.dumps(call, sort_keys=True)
-    same(sorted(map(list, holds.calls), key=key), sorted(map(list, calls), key=key), "calls in the pack and on the wire")
+    same(ordered(holds.calls), ordered(calls), "calls in the pack against calls on the wire")
     script = [list(call) for call in asked(SERVERS[server][1])]
-    same(sorted([list(call[:2]) for call in holds.calls], key=key), sorted(script, key=key), "calls in the pack and asked")
+    same(ordered(call[:2] for call in holds.calls), ordered(script), "calls in the pack against the client's script")
     same(holds.servers[0]["tools"], tools, "tools in tools.json")
+
+
+def ordered(calls):
+    return sorted(calls, key=lambda call: json.dumps(call, sort_keys=True))
 
 
 def replay(server, recorder, player, transport):
     """The player gets from the pack what it would get from the server, over either transport."""
-    folder, _, _ = recorded(server, recorder)
-    _, bare, _ = recorded(server, player)
+    folder, _, _ = made(RECORDED, (server, recorder))
+    _, bare, _ = made(RECORDED, (server, player))
     own = fresh("http", server, recorder, f"replay-{player}-{transport}")
     script, path = SERVERS[server][1], only_pack(folder / "pack")
     allowed = CLIENTS[player][0], os.environ["GAIT"]
     if transport == "stdio":
         answers = ask(player, script, replayed(path), own, traced=own / "strace.txt")
     else:
-        argv = [*STRACE, own / "strace-gait.txt", os.environ["GAIT"], "mcp", "replay", "--from", path, "--listen", "127.0.0.1:0"]
+        argv = [*STRACE, own / "strace-gait.txt", os.environ["GAIT"], "mcp", "replay", "--from", path]
+        argv += ["--listen", "127.0.0.1:0"]
         with serving(argv, own, "gait", r"listening=http://127\.0\.0\.1:(\d+)", signal.SIGINT) as port:
             answers = ask(player, script, url(port), own, traced=own / "strace.txt")
         nothing_but(own / "strace-gait.txt", *allowed)

@@ -55,13 +55,19 @@ def checked(one):
     try:
         told = check(*args)
     except Failed as failure:
-        print(f"FAILED {name}: {failure}", flush=True)
+        tell(f"FAILED {name}: {failure}")
         return False
     except Exception:
-        print(f"FAILED {name}: the check itself broke\n{traceback.format_exc()}", flush=True)
+        tell(f"FAILED {name}: the check itself broke\n{traceback.format_exc()}")
         return False
-    print(f"ok {name} ({time.monotonic() - start:.1f} s)" + (f"\n   {told}" if told else ""), flush=True)
+    tell(f"ok {name} ({time.monotonic() - start:.1f} s)" + (f"\n   {told}" if told else ""))
     return True
+
+
+def tell(text):
+    """In one piece, whoever else tells something."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
