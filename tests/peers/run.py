@@ -16,6 +16,8 @@ import sys
 import time
 import traceback
 
+sys.dont_write_bytecode = True
+
 import check_agents
 import check_http
 import check_latency
