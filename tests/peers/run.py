@@ -9,6 +9,7 @@ Ends 1 when a check failed; every run's files stay under target/peers/work.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import os
 import pathlib
 import shutil
@@ -24,7 +25,7 @@ import check_latency
 import check_secrets
 import check_stdio
 import install
-from kit import ROOT, WORK, Failed
+from kit import HOME, ROOT, WORK, Failed
 
 GROUPS = [check_stdio, check_http, check_agents, check_secrets, check_latency]
 
@@ -37,6 +38,12 @@ def main():
     if not args.gait.is_file():
         sys.exit(f"{args.gait} is not there; build it first, or name another with --gait")
     os.environ["GAIT"] = str(args.gait.resolve())
+    HOME.mkdir(parents=True, exist_ok=True)
+    lock = open(HOME / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another run uses {HOME}; wait for it to end")
     install.all_peers()
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "home").mkdir(parents=True)
