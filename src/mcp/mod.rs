@@ -8,14 +8,19 @@ pub mod candidate;
 pub mod capture;
 pub mod catalog;
 pub mod door;
+#[cfg(feature = "serve")]
+pub mod http;
 pub mod journal;
 pub mod likeness;
 pub mod lineage;
 pub mod process;
+#[cfg(unix)]
 pub mod relay;
 pub mod replay;
 pub mod seal;
 pub mod setup;
+#[cfg(unix)]
+pub mod socket;
 pub mod stage;
 pub mod talk;
 pub mod tee;

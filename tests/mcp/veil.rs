@@ -16,7 +16,7 @@ const SECRET: &str = "s3cr\"et/väl\\ue";
 const BEARER: &str = "abcDEF.123-456_7";
 
 /// Every byte of every file below the place, packs unpacked.
-fn everything(place: &Place) -> String {
+pub fn everything(place: &Place) -> String {
     let mut all = String::new();
     for path in place.files("", "") {
         let bytes = std::fs::read(&path).unwrap();
