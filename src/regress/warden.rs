@@ -8,7 +8,7 @@
 use crate::kernel::clock::Stopwatch;
 use crate::mcp::lineage;
 use crate::mcp::process::{self, not_started};
-use crate::regress::job::{Job, Report};
+pub use crate::regress::job::{Job, Report};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
