@@ -98,7 +98,7 @@ fn an_agent_is_read_or_refused_at_its_place() {
         ("{ command: [a], env: [A] }", "gait.yaml:4:33: `env` has to be a mapping"),
         (
             "{ command: [a], env: { A: yes, B: true } }",
-            "gait.yaml:4:43: the value of `B` has to be a text: put it in quotes",
+            "gait.yaml:4:46: the value of `B` has to be a text: put it in quotes",
         ),
         ("{ command: [a], env: { 'A=': x } }", "gait.yaml:4:35: \"A=\" cannot be the name of a variable"),
     ] {
