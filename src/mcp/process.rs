@@ -180,6 +180,7 @@ mod other {
     use crate::kernel::error::{Error, Kind, Result};
     use crate::mcp::process::{Ended, Stream, not_started};
     use std::fs::File;
+    use std::io::{stdin, stdout};
     use std::process::{Child, Command};
     use std::time::Duration;
 
@@ -189,7 +190,7 @@ mod other {
 
     /// Our standard input and output as files of our own.
     pub fn take_streams() -> Result<(File, File)> {
-        let (input, output) = (std::io::stdin(), std::io::stdout());
+        let (input, output) = (stdin(), stdout());
         let input = input.as_handle().try_clone_to_owned().map_err(|e| failed("take standard input", e))?;
         let output = output.as_handle().try_clone_to_owned().map_err(|e| failed("take standard output", e))?;
         Ok((input.into(), output.into()))

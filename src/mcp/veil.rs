@@ -78,7 +78,7 @@ pub struct Veil {
 
 impl Veil {
     /// Hides the values of secret-looking variables and what stands at `paths` (`$.a.b`, `$.list[*].x`, `$..token`) inside
-    /// the arguments and results of tool calls; bearer tokens always.
+    /// the arguments and results of tool calls (and what stood there, wherever it is said again); bearer tokens always.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>, paths: &[String]) -> Result<Self> {
         let mut random = Zeroizing::new([0u8; 68]);
         getrandom::fill(random.as_mut())
@@ -98,7 +98,7 @@ impl Veil {
     pub fn learn(&self, value: &str) {
         let known = |secrets: &[Secret]| secrets.iter().any(|secret| *secret.value == value);
         let learnt = self.learnt();
-        if value.len() < SHORTEST || known(&self.secrets) || known(&learnt) {
+        if value.len() < SHORTEST || value.starts_with("hmac:") || known(&self.secrets) || known(&learnt) {
             return;
         }
         drop(learnt);
@@ -203,16 +203,48 @@ impl Veil {
         }
         for path in &self.paths {
             for place in [&["params", "arguments"][..], &["result"], &["result", "structuredContent"]] {
-                let found = place.iter().try_fold(&mut *frame, |value, key| member(value, key));
-                if let Some(value) = found {
+                if let Some(value) = at(frame, place) {
                     self.hide(value, path, marks);
+                }
+            }
+        }
+        // A structured result stands in a text once more.
+        let Some(Json::Array(content)) = at(frame, &["result", "content"]) else { return };
+        for item in content {
+            for place in [&["text"][..], &["resource", "text"]] {
+                if let Some(Json::String(text)) = at(item, place) {
+                    self.paths_of_text(text, marks);
                 }
             }
         }
     }
 
+    fn paths_of_text(&self, text: &mut String, marks: &mut Vec<Redaction>) {
+        if !text.trim_start().starts_with(['{', '[']) {
+            return;
+        }
+        let Ok(mut value) = tree::parse(text.as_bytes()) else { return };
+        let before = marks.len();
+        self.paths.iter().for_each(|path| self.hide(&mut value, path, marks));
+        if marks.len() > before {
+            *text = value.text();
+        }
+    }
+
+    /// What stood at a path is hidden from now on wherever it is said again.
+    fn learn_all(&self, value: &Json) {
+        match value {
+            Json::String(text) => self.learn(text),
+            Json::Number(text) => self.learn(text),
+            Json::Array(items) => items.iter().for_each(|item| self.learn_all(item)),
+            Json::Object(members) => members.iter().for_each(|(_, value)| self.learn_all(value)),
+            Json::Null | Json::Bool(_) => {}
+        }
+    }
+
     fn hide(&self, value: &mut Json, path: &[Step], marks: &mut Vec<Redaction>) {
         let Some((step, rest)) = path.split_first() else {
+            self.learn_all(value);
             let text = value.as_str().map_or_else(|| value.text(), str::to_owned);
             if !text.starts_with("hmac:") {
                 *value = Json::String(self.mark(&text, None, marks));
@@ -235,6 +267,10 @@ impl Veil {
             _ => {}
         }
     }
+}
+
+fn at<'j>(value: &'j mut Json, place: &[&str]) -> Option<&'j mut Json> {
+    place.iter().try_fold(value, |value, key| member(value, key))
 }
 
 fn member<'j>(value: &'j mut Json, key: &str) -> Option<&'j mut Json> {

@@ -10,12 +10,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, mpsc};
 
 pub const TESTS: Tests = &[
     ("raw_exchanges_are_the_same", raw_exchanges_are_the_same),
     ("events_pass_before_the_response_ends", events_pass_before_the_response_ends),
+    ("an_end_cut_off_is_passed_on", an_end_cut_off_is_passed_on),
     ("a_server_on_http_is_recorded", a_server_on_http_is_recorded),
     ("sessions_and_streams_are_told_apart", sessions_and_streams_are_told_apart),
     ("compressed_copies_are_read", compressed_copies_are_read),
@@ -150,6 +152,38 @@ fn events_pass_before_the_response_ends() {
     while !chunk(&mut stream).is_empty() {}
     let (pack, _) = read(&tee.end(&place, Signal::INT));
     assert_eq!(calls(&pack), [("slow".to_owned(), "{}".to_owned(), "ok".to_owned())]);
+}
+
+fn an_end_cut_off_is_passed_on() {
+    let place = Place::new();
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let web = Web::serve(move |request, stream| {
+        say(stream, format!("{EVENTS}\r\n"));
+        say(stream, piece(event(&json!({"jsonrpc": "2.0", "method": "x"}))));
+        if request.line.contains("?dies") {
+            say(stream, "40\r\ndata: half an ev");
+            stream.get_mut().shutdown(Shutdown::Both).unwrap();
+        }
+        // Until the client is gone.
+        let _ = tell.lock().unwrap().send(stream.read(&mut [0]).unwrap_or(0));
+    });
+    let tee = Listening::tee(&place, &web.url(), &[]);
+    for query in ["", "?dies"] {
+        let mut stream = connect(&tee.address);
+        say(&mut stream, format!("GET /mcp{query} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"));
+        head(&mut stream).unwrap();
+        chunk(&mut stream);
+        if query.is_empty() {
+            drop(stream);
+            assert_eq!(told.recv().unwrap(), 0, "the server hears that its client is gone");
+        } else {
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest);
+            assert!(!rest.ends_with(b"0\r\n\r\n"), "the client hears that the answer was cut");
+        }
+    }
+    tee.end(&place, Signal::TERM);
 }
 
 fn a_server_on_http_is_recorded() {
@@ -379,12 +413,14 @@ fn credentials_are_nowhere() {
         );
     });
     let tee = Listening::tee(&place, &format!("{}?api_key=url-secret-1", web.url()), &[]);
+    assert!(tee.url.ends_with("/mcp"), "{}", tee.url);
     let mut stream = connect(&tee.address);
     let secrets =
         "Authorization: Bearer top-secret-1\r\nX-API-Key: api-secret-1\r\nCookie: a=1; sid=cookie-secret-1\r\n";
     let answer = talk(&mut stream, secrets, &call(1, "x", json!({"k": "url-secret-1"})));
     assert_eq!(answer.json()["result"]["told"]["raw"], "top-secret-1", "the client hears the real one");
     talk(&mut stream, "Authorization: Basic dXNlcjpwYXNz\r\n", &call(2, "x", json!({})));
+    assert!(web.heard.lock().unwrap().iter().all(|heard| heard.line.contains("/mcp?api_key=url-secret-1 ")));
     say(&mut stream, "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     hear(&mut stream).unwrap();
     let journal = std::fs::read_to_string(place.only("gait-out", ".journal.jsonl")).unwrap();

@@ -91,10 +91,12 @@ fn greeter(tls: Option<TlsAcceptor>, config: StreamableHttpServerConfig) -> u16 
                 let (service, http, tls) = (service.clone(), http1::Builder::new(), tls.clone());
                 tokio::spawn(async move {
                     match tls {
-                        Some(tls) => {
-                            http.serve_connection(TokioIo::new(tls.accept(stream).await.unwrap()), service).await
-                        }
-                        None => http.serve_connection(TokioIo::new(stream), service).await,
+                        // A client that does not trust us is gone already.
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => drop(http.serve_connection(TokioIo::new(stream), service).await),
+                            Err(_) => {}
+                        },
+                        None => drop(http.serve_connection(TokioIo::new(stream), service).await),
                     }
                 });
             }

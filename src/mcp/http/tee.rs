@@ -98,9 +98,9 @@ impl Tee {
         Ok(Self { upstream, guard, listener, address })
     }
 
-    /// What clients call instead of the server's URL.
+    /// What clients call instead of the server's URL. Its query may hold secrets, and is ours to add.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.upstream.path)
+        format!("http://{}{}", self.address, self.upstream.path.path())
     }
 
     /// Passes requests on until SIGINT, SIGTERM or SIGHUP; connections that are open then are cut. Calls `ready` once a
@@ -187,6 +187,8 @@ async fn pass(passing: Arc<Passing>, request: Request<Incoming>) -> Response<Out
     parts.headers.insert(HOST, passing.upstream.host.clone());
     parts.version = Version::HTTP_11;
     let uri = Uri::builder().scheme(passing.upstream.scheme.clone()).authority(passing.upstream.authority.clone());
+    // A client that calls us by our URL does not know the query.
+    let path = if told && path.query().is_none() { passing.upstream.path.clone() } else { path };
     let Ok(uri) = uri.path_and_query(path).build() else {
         return own(StatusCode::BAD_REQUEST, "gait: the request names no path");
     };
