@@ -8,7 +8,7 @@ use crate::kernel::lock::{self, Lock};
 use crate::mcp::http;
 #[cfg(unix)]
 use crate::mcp::socket::Door as Socket;
-use crate::mcp::stage::{Stage, Terms};
+use crate::mcp::stage::{MOST_CALLS, Stage, Terms};
 use crate::regress::allowed::Allowed;
 use crate::regress::compare::ARGS;
 use crate::regress::fixture::Fixture;
@@ -217,9 +217,13 @@ fn terms(fixture: &Fixture, agent: &Agent, setup: &Setup) -> Terms {
 
 /// What is wrong with how it ended; nothing where it ended well.
 fn mishap(report: &Result<Report>, agent: &Agent, stage: &Stage, stderr: &Utf8Path) -> Option<Mishap> {
+    let mut asking = if stage.stopped() { stage.asking() } else { Vec::new() };
     let (cause, what) = match report {
+        _ if asking.len() >= MOST_CALLS => {
+            (Cause::AgentFailed, format!("the agent made {MOST_CALLS} calls and was ended"))
+        }
         _ if stage.stopped() => {
-            let last = stage.asking().pop();
+            let last = asking.pop();
             let (tool, args) = last.map(|asking| (asking.tool, asking.args.text())).unwrap_or_default();
             let what = format!("the trial ended with a call that has no recorded answer: {tool} {args}");
             (Cause::UnmatchedRequest, what)
