@@ -246,6 +246,12 @@ fn what_an_agent_does_can_be_accepted() {
     place.gait(&["regress", "accept", "base", "--reason", "refund first"], 0);
     place.regress(&[], 0);
     place.gait(&["regress", "log", "base"], 0);
+    // A call that nothing was recorded for keeps the answer it got, which is told.
+    place.suite(&[REFUND, LOOKUP, r#"call delete {"x": 1}"#], "");
+    place.regress(&[], 5);
+    let out = place.gait(&["regress", "accept", "base", "--reason", "deletes now"], 0);
+    assert!(out.contains("warning: 1 of its calls had no recorded answer"), "{out}");
+    place.regress(&[], 0);
     // Half a run is no baseline.
     place.suite(&[REFUND, "exit 1"], "");
     place.regress(&[], 5);
