@@ -45,7 +45,10 @@ pub struct Setup {
 
 /// Whoever is told of every trial that starts or ends.
 #[derive(Clone, Default)]
-pub struct Steps(pub Option<Arc<dyn Fn(&Step) + Send + Sync>>);
+pub struct Steps(pub Option<Arc<Told>>);
+
+/// What is called with each step.
+pub type Told = dyn Fn(&Step) + Send + Sync;
 
 impl std::fmt::Debug for Steps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
