@@ -106,7 +106,7 @@ fn told(produced: &Produced) -> Vec<String> {
     }
     let mut lines = vec![format!("{name}: trials={} failed={}", produced.trials, produced.mishaps.len())];
     for (trial, mishap) in &produced.mishaps {
-        let what: Vec<String> = mishap.what.lines().map(|line| visible(line)).collect();
+        let what: Vec<String> = mishap.what.lines().map(visible).collect();
         lines.push(format!("{name} trial {trial}: {}: {}", mishap.reason_code.code(), what.join("\n  ")));
     }
     lines
