@@ -140,7 +140,7 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
         stderr: candidate.with_extension("stderr.txt"),
         timeout: agent.timeout(),
     };
-    let report = supervise::start(&program).and_then(|running| {
+    let report = supervise::start_in(&program, Some(place)).and_then(|running| {
         let stop = running.stop();
         stage.when_stopped(move || stop.now());
         running.wait()

@@ -14,6 +14,8 @@ pub struct Job {
     pub stdout: PathBuf,
     pub stderr: PathBuf,
     pub timeout: Duration,
+    /// Folder to be removed where nobody is left to hear how it ended.
+    pub scratch: Option<PathBuf>,
 }
 
 /// How a program came to its end.

@@ -79,6 +79,11 @@ fn withheld(name: &str) -> bool {
 /// Starts a program. `InvalidInput`: its folder is not there, or everything is being ended. That the program itself cannot
 /// be started is told by [`Running::wait`].
 pub fn start(program: &Program) -> Result<Running> {
+    start_in(program, None)
+}
+
+/// As [`start`], with a folder that goes away with us, even where we are killed.
+pub fn start_in(program: &Program, scratch: Option<&Utf8Path>) -> Result<Running> {
     if cfg!(not(unix)) {
         return Err(Error::new(Kind::DependencyMissing, "programs can be looked after on Linux and macOS only"));
     }
@@ -93,6 +98,7 @@ pub fn start(program: &Program) -> Result<Running> {
         stdout: absolute(&program.stdout)?,
         stderr: absolute(&program.stderr)?,
         timeout: program.timeout,
+        scratch: scratch.map(absolute).transpose()?,
     };
     let mut line = serde_json::to_vec(&job).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     line.push(b'\n');

@@ -47,7 +47,11 @@ pub fn serve() -> Option<()> {
     let report = run(&job, input).unwrap_or_else(Report::NotStarted);
     let mut told = serde_json::to_vec(&report).ok()?;
     told.push(b'\n');
-    output.write_all(&told).ok()
+    let heard = output.write_all(&told).ok();
+    if let (None, Some(scratch)) = (heard, &job.scratch) {
+        let _ = std::fs::remove_dir_all(scratch);
+    }
+    heard
 }
 
 fn run(job: &Job, mut leash: BufReader<File>) -> Result<Report, String> {

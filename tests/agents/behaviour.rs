@@ -303,6 +303,8 @@ fn an_interrupted_run_takes_its_agents_along() {
         let (pid, orphan) = (format!("pid {}", place.file("pid")), format!("orphan {}", place.file("orphan")));
         place.suite(&[&orphan, &pid, "hang"], "");
         let mut command = place.command(env!("CARGO_BIN_EXE_gait"), &["regress", "run"]);
+        std::fs::create_dir_all(place.file("tmp")).unwrap();
+        command.env("TMPDIR", place.file("tmp"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while std::fs::read_to_string(place.file("pid")).unwrap_or_default().is_empty() {
             std::thread::yield_now();
@@ -313,7 +315,8 @@ fn an_interrupted_run_takes_its_agents_along() {
             assert!(!place.alive("pid") && !place.alive("orphan"));
         }
         // Whoever killed us could not wait; the helper does.
-        while place.alive("pid") || place.alive("orphan") {
+        let left = || std::fs::read_dir(place.file("tmp")).unwrap().count();
+        while place.alive("pid") || place.alive("orphan") || left() > 0 {
             std::thread::yield_now();
         }
         std::fs::remove_file(place.file("pid")).unwrap();

@@ -165,7 +165,8 @@ impl SuiteArgs {
         let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
         let outcomes = plan.start()?;
-        progress.during(plan.agent_runs(), || outcomes.wait_for_all());
+        let runs = if self.candidate_dir.is_some() { 0 } else { plan.agent_runs() };
+        progress.during(runs, || outcomes.wait_for_all());
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }
