@@ -23,6 +23,7 @@ pub mod grade;
 pub mod harness;
 pub mod helper;
 pub mod init;
+pub mod job;
 pub mod judge;
 pub mod likeness;
 pub mod links;
@@ -36,4 +37,5 @@ pub mod supervise;
 pub mod tolerance;
 pub mod trials;
 pub mod verdict;
+#[cfg(unix)]
 pub mod warden;

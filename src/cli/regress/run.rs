@@ -161,11 +161,12 @@ impl SuiteArgs {
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
     pub fn run(&self, filters: Filters, shard: Option<Part>, unchanged: bool, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let progress = Progress::new();
+        let progress = Progress::on_terminal();
         let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
         let outcomes = plan.start()?;
-        progress.during(plan.agent_runs(), || outcomes.wait_for_all());
+        let runs = if self.candidate_dir.is_some() { 0 } else { plan.agent_runs() };
+        progress.during(runs, || outcomes.wait_for_all());
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }
