@@ -1,5 +1,7 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
+#[cfg(feature = "action")]
+use crate::cli::action::cmd::ActionCmd;
 use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
 use crate::cli::keys::KeysCmd;
@@ -46,6 +48,8 @@ enum Command {
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
+    #[cfg(feature = "action")]
+    Action(ActionCmd),
     Completions(CompletionsCmd),
     /// Print the version
     Version,
@@ -139,6 +143,8 @@ impl Command {
             Self::Mcp(cmd) => cmd.run(clock),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
+            #[cfg(feature = "action")]
+            Self::Action(cmd) => Ok(cmd.run(&answer)),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** only this room prints, and only this room knows exit codes.
 
+#[cfg(feature = "action")]
+pub mod action;
 pub mod app;
 pub mod args;
 pub mod chain;

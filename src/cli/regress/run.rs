@@ -118,6 +118,15 @@ impl RunCmd {
         }
         self.suite.run(filters, self.shard, json)?.answer(json)
     }
+
+    /// Runs the cases for a caller that needs the report itself. A listing is refused: it runs nothing.
+    #[cfg(feature = "action")]
+    pub fn ran(self, quiet: bool) -> Result<Ran> {
+        if self.list {
+            return Err(Error::invalid("--list runs nothing").hint("leave it away, or use `gait regress run --list`"));
+        }
+        self.suite.run(Filters { any: self.filters, exact: self.exact, skip: self.skip }, self.shard, quiet)
+    }
 }
 
 impl SuiteArgs {
