@@ -24,18 +24,17 @@ impl ActionCmd {
         for remark in remarks {
             log.say(&remark);
         }
-        let (status, step, line) = match Inputs::read(&var) {
+        let (step, line) = match Inputs::read(&var) {
             Ok(inputs) => act(&context, &inputs, run, &log),
             Err(error) => refused(&context, &error, &log),
         };
         log.say(&line);
-        let _ = status;
         Answer::text_only("", step)
     }
 }
 
 /// Inputs that cannot be read: what can be said without them is said.
-fn refused(context: &Context, error: &Error, log: &Log) -> (Status, Exit, String) {
+fn refused(context: &Context, error: &Error, log: &Log) -> (Exit, String) {
     let done = Done::failed("action", error);
     let defaults = Inputs::read(&|_| None);
     if let Ok(inputs) = &defaults {
@@ -44,11 +43,11 @@ fn refused(context: &Context, error: &Error, log: &Log) -> (Status, Exit, String
         }
         finish::publish(&done, Status::Error, context, &Inputs { token: None, ..inputs.clone() }, log);
     }
-    (Status::Error, done.exit, finish::last_line(&done, "action", Status::Error, done.exit))
+    (done.exit, finish::last_line(&done, "action", Status::Error, done.exit))
 }
 
 /// Run, decide, write, publish; the verdict is decided before anybody is told.
-fn act(context: &Context, inputs: &Inputs, run: &dyn Fn(&[String]) -> Answer, log: &Log) -> (Status, Exit, String) {
+fn act(context: &Context, inputs: &Inputs, run: &dyn Fn(&[String]) -> Answer, log: &Log) -> (Exit, String) {
     let command = inputs.command.word();
     let mut folder = None;
     let mut done = work(context, inputs, run, log, &mut folder).unwrap_or_else(|error| Done::failed(command, &error));
@@ -65,7 +64,7 @@ fn act(context: &Context, inputs: &Inputs, run: &dyn Fn(&[String]) -> Answer, lo
         log.say(&format!("the outputs were not set: {error}"));
     }
     finish::publish(&done, status, context, inputs, log);
-    (status, step, finish::last_line(&done, command, status, step))
+    (step, finish::last_line(&done, command, status, step))
 }
 
 fn work(
