@@ -4,6 +4,7 @@
 use crate::cli::action::cmd::ActionCmd;
 use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
+use crate::cli::init::InitCmd;
 use crate::cli::keys::KeysCmd;
 use crate::cli::mcp::group::McpCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
@@ -41,6 +42,7 @@ struct Root {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(DemoCmd),
+    Init(InitCmd),
     Run(RunCmd),
     Verify(VerifyCmd),
     Regress(RegressCmd),
@@ -136,6 +138,7 @@ impl Command {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
+            Self::Init(cmd) => cmd.run(),
             Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),

@@ -10,6 +10,7 @@ pub mod app;
 pub mod args;
 pub mod chain;
 pub mod exit;
+pub mod init;
 pub mod keys;
 pub mod mcp;
 pub mod migrate;

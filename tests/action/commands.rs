@@ -56,7 +56,7 @@ fn outside_fences(markdown: &str) -> String {
         match fence {
             Some(open) if ticks >= open && line[ticks..].trim().is_empty() => fence = None,
             Some(_) => {}
-            None if ticks >= 3 => fence = Some(ticks),
+            None if ticks >= 3 && !line[ticks..].contains('`') => fence = Some(ticks),
             None => out.push_str(&format!("{}\n", outside_spans(line))),
         }
     }

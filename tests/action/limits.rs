@@ -12,14 +12,16 @@ fn many(api: &Api) -> Runner {
     let call = |amount: &str| {
         format!(r#"{{"tool":"refund","args":{{"amount":{amount},"text":"{long}{amount}"}},"result":{{}}}}"#)
     };
-    runner.gait(&["run", "record", "--calls", "-", "--run-id", "base"], &call("5"));
+    runner.fixture("base", &[&call("5")]);
     runner.today("today", &[&call("500")]);
-    let (base, today) = ("gait-out/runpack_base.zip", "candidates/today.zip");
+    let (base, today) = ("fixtures/base/runpack.zip", "candidates/today.zip");
     let mut yaml = "schema_id: gait.regress.config\nschema_version: 1.0.0\nfixture_set: many\nfixtures:\n".to_owned();
     for n in 0..120 {
         let name = format!("f{n:03}");
         let folder = runner.path(&format!("fixtures/{name}"));
         fs::create_dir_all(&folder).unwrap();
+        let metadata = runner.text("fixtures/base/fixture.json").replace("\"base\"", &format!("\"{name}\""));
+        runner.file(&format!("fixtures/{name}/fixture.json"), metadata);
         fs::copy(runner.path(base), folder.join("runpack.zip")).unwrap();
         fs::copy(runner.path(today), runner.path(&format!("candidates/{name}.zip"))).unwrap();
         yaml.push_str(&format!("  - name: {name}\n    runpack: fixtures/{name}/runpack.zip\n"));

@@ -56,3 +56,53 @@ fn every_output_is_set_and_no_other() {
     let step = runner.run().code(0);
     assert_eq!(step.outputs.keys().cloned().collect::<Vec<_>>(), named);
 }
+
+/// Every YAML file that a runner runs.
+fn workflows() -> Vec<(String, serde_json::Value)> {
+    let mut out = Vec::new();
+    for folder in ["templates/workflows", ".github/workflows"] {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+            let name = format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap());
+            let value = serde_saphyr::from_str(&read(&name)).unwrap();
+            out.push((name, value));
+        }
+    }
+    assert!(out.len() >= 7);
+    out
+}
+
+/// Every value of `key`, at any depth.
+fn values<'a>(value: &'a serde_json::Value, key: &str, out: &mut Vec<&'a serde_json::Value>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            out.extend(members.get(key));
+            members.values().for_each(|value| values(value, key, out));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|value| values(value, key, out)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_value_reaches_a_shell() {
+    for (name, workflow) in workflows() {
+        let mut scripts = Vec::new();
+        values(&workflow, "run", &mut scripts);
+        assert!(scripts.iter().all(|script| !script.to_string().contains("${{")), "{name}: {scripts:?}");
+        assert_eq!(workflow["permissions"], serde_json::json!({}), "{name}");
+        let mut uses = Vec::new();
+        values(&workflow, "uses", &mut uses);
+        for action in uses.iter().map(|action| action.as_str().unwrap()) {
+            let pinned = action.split_once('@').is_some_and(|(_, at)| at.len() == 40);
+            assert!(pinned || action == "./" || action == "OWNER/gait-regress@v1", "{name}: {action}");
+        }
+        let mut with = Vec::new();
+        values(&workflow, "with", &mut with);
+        let mut inputs = with.iter().filter_map(|with| with.as_object()).flat_map(|with| with.keys());
+        let known = |key: &String| {
+            let others = ["persist-credentials", "name", "path", "retention-days", "run-id", "github-token", "pattern"];
+            others.contains(&key.as_str()) || INPUTS.iter().any(|(name, _)| name == key)
+        };
+        assert!(inputs.all(known), "{name}");
+    }
+}
