@@ -21,7 +21,7 @@ fixture_set: default
 discover: [\"fixtures/**/runpack.zip\"]
 # defaults:
 #   agent: { command: [\"python\", \"agent.py\"] }
-fixtures: []
+fixtures:
 ";
 
 /// Begin in a repository: write gait.yaml, a first policy and the workflow, each shown first; nothing is replaced
