@@ -1,8 +1,8 @@
 //! What made the workflow run, and what may be said where.
 
 use crate::api::Api;
-use crate::runner::{HEAD, MERGE, Runner, pull_request};
-use serde_json::{Value, json};
+use crate::runner::{HEAD, MERGE, Runner, payload};
+use serde_json::json;
 
 const CALL: &str = r#"{"tool":"refund","args":{"amount":5},"result":{}}"#;
 
@@ -12,17 +12,10 @@ fn runner(api: &Api) -> Runner {
     runner
 }
 
-fn workflow_run() -> Value {
-    json!({ "action": "completed", "workflow_run": { "id": 5, "head_sha": HEAD, "pull_requests": [] } })
-}
-
 #[test]
 fn no_call_is_made_where_nobody_is_to_be_told() {
-    let payload = json!({
-        "action": "checks_requested",
-        "merge_group": { "head_sha": HEAD, "head_ref": format!("refs/heads/gh-readonly-queue/main/pr-7-{MERGE}") },
-    });
-    for (name, payload) in [("push", json!({ "after": HEAD })), ("schedule", json!({})), ("merge_group", payload)] {
+    for (name, payload) in [("push", payload("push")), ("schedule", json!({})), ("merge_group", payload("merge_group"))]
+    {
         let api = Api::start();
         let step = runner(&api).event(name, &payload).run().code(0);
         assert!(step.summary.contains("1 of 1 fixtures passed"), "{name}");
@@ -36,9 +29,10 @@ fn no_call_is_made_where_nobody_is_to_be_told() {
 #[test]
 fn a_check_run_is_at_the_commit_people_know() {
     for (name, payload, sha) in [
-        ("push", json!({}), MERGE),
-        ("pull_request", pull_request(7, "octo/agent"), HEAD),
-        ("merge_group", json!({ "merge_group": { "head_sha": HEAD } }), HEAD),
+        ("push", payload("push"), MERGE),
+        ("pull_request", payload("pull_request"), HEAD),
+        ("merge_group", payload("merge_group"), HEAD),
+        ("workflow_run", payload("workflow_run"), HEAD),
     ] {
         let api = Api::start();
         runner(&api).event(name, &payload).with("checks", "true").with("comment", "off").run().code(0);
@@ -50,7 +44,7 @@ fn a_check_run_is_at_the_commit_people_know() {
 #[test]
 fn a_number_from_an_artifact_is_checked() {
     let api = Api::start();
-    let mut runner = runner(&api).event("workflow_run", &workflow_run());
+    let mut runner = runner(&api).event("workflow_run", &payload("workflow_run"));
     runner.run().code(0).says(&["the event names no pull request"]);
     assert_eq!(api.calls(), Vec::<String>::new());
     runner.set("pr-number", "8");
@@ -64,10 +58,12 @@ fn a_number_from_an_artifact_is_checked() {
 #[test]
 fn a_fork_is_told_what_would_help() {
     let api = Api::start();
-    api.instead(("POST", "/comments"), 403, "", 1);
-    let fork = runner(&api).event("pull_request", &pull_request(7, "stranger/agent"));
-    let step = fork.run().code(0).says(&["the comment was not published", "regress-fork-comment.yml"]);
-    assert!(!step.stdout.contains("permissions:\n"), "{}", step.stdout);
+    for fork in ["pull_request_fork", "pull_request_gone"] {
+        api.instead(("POST", "/comments"), 403, "", 1);
+        let fork = runner(&api).event("pull_request", &payload(fork));
+        let step = fork.run().code(0).says(&["the comment was not published", "regress-fork-comment.yml"]);
+        assert!(!step.stdout.contains("permissions:\n"), "{}", step.stdout);
+    }
     api.instead(("POST", "/comments"), 403, "", 1);
     let own = runner(&api);
     own.run().code(0).says(&["permissions:\n  contents: read\n  pull-requests: write\n"]);

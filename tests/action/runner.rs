@@ -1,6 +1,6 @@
 //! The runner: the environment it makes for a container action, and how it reads what comes back.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Runner {
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let runner = Self { root, inputs: BTreeMap::new(), env };
-        runner.event("pull_request", &pull_request(7, "octo/agent"))
+        runner.event("pull_request", &payload("pull_request"))
     }
 
     /// Sets an input, as `with:` does.
@@ -185,18 +185,10 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The payload of `pull_request`, as far as anybody here reads it.
-pub fn pull_request(number: u64, head_repo: &str) -> Value {
-    let repo = |name: &str| json!({ "id": name.bytes().map(u64::from).sum::<u64>(), "full_name": name });
-    json!({
-        "action": "synchronize",
-        "number": number,
-        "pull_request": {
-            "number": number,
-            "head": { "sha": HEAD, "ref": "topic", "repo": repo(head_repo) },
-            "base": { "sha": MERGE, "ref": "main", "repo": repo("octo/agent") },
-        },
-    })
+/// A payload as GitHub sends it: number 7, head [`HEAD`].
+pub fn payload(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/events/{name}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 /// The commands in a stream: `::name k=v::message` at the start of a trimmed line, `##[name k=v]message` anywhere in
