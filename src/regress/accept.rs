@@ -14,6 +14,7 @@ use crate::regress::case::{Subject, Trial};
 use crate::regress::discover::{self, Listed};
 use crate::regress::fixture::{Demands, Fixture, METADATA, Metadata, Unloadable};
 use crate::regress::grade::diff;
+use crate::regress::mishap::Mishap;
 use crate::report::model::Grade;
 use crate::report::result::{self, Written};
 use crate::runpack::locate::OUT_DIR;
@@ -252,14 +253,19 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
         Error::invalid(format!("{}: no trial of fixture {} failed there", request.result, fixture.name))
             .hint("run `gait regress run` first, or name the new baseline with --candidate")
     })?;
+    if let Some(mishap) = Mishap::read(&path)? {
+        let what = format!("{path} is no whole run: {}: {}", mishap.reason_code.code(), mishap.what);
+        return Err(Error::new(Kind::UnsafeRefused, what).hint("accept a run in which the agent came to its end"));
+    }
     let bytes = fs::read(&path, LARGEST)?;
     let trust = Trust::Known(baselines::keys(&request.demands.trust));
     let pack = Pack::read(Source::from_bytes(bytes.clone()), &trust).map_err(|e| e.at(&path))?;
     usable(&path, &pack, fixture, &request.demands)?;
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
-    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack) };
-    let subject = Subject { fixture, origin: Origin::Flag, trials: vec![trial], require_candidate: false };
+    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack), mishap: None };
+    let (origin, trials) = (Origin::Flag, vec![trial]);
+    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
     let verdict = diff::grade(&subject);
     if verdict.reason_codes.contains("duplicate_intent_id") {
         return Err(Error::invalid(format!("{path} uses one id for two calls, so it can be no baseline")));
