@@ -47,6 +47,20 @@ pub fn prepare(dir: &str, workspace: &Utf8Path, inputs: &[&str]) -> Result<Utf8P
     Ok(path)
 }
 
+/// Makes temporary files go to `given` where that is a folder, else to the system's own place, else, where there is none
+/// (an image that holds one program), to `folder`.
+pub fn temporary(given: Option<&Utf8Path>, folder: &Utf8Path) -> Result<()> {
+    let own = std::env::temp_dir();
+    let place = match given {
+        Some(given) if given.is_dir() => given.as_std_path().to_owned(),
+        _ if own.is_dir() => return Ok(()),
+        _ => real(folder)?.into_std_path_buf(),
+    };
+    // Set once for the whole process; a second time changes nothing.
+    let _ = tempfile::env::override_temp_dir(&place);
+    Ok(())
+}
+
 fn real(path: &Utf8Path) -> Result<Utf8PathBuf> {
     path.canonicalize_utf8().map_err(|e| Error::io("find", path, e))
 }

@@ -84,7 +84,7 @@ impl Results {
             cases.iter().filter(|(name, failed)| pick(name, **failed)).map(|(name, _)| name.clone()).collect()
         };
         let failed = |results: &Self, name: &String| results.cases.get(name) == Some(&true);
-        let gone = |name: &String, was: bool| !self.cases.contains_key(name) && !(self.partial && !was);
+        let gone = |name: &String, was: bool| !self.cases.contains_key(name) && (was || !self.partial);
         Delta {
             new_failures: names(&|name, now| now && !failed(before, name), &self.cases),
             fixed: names(&|name, was| was && self.cases.get(name) == Some(&false), &before.cases),

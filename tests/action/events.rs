@@ -19,6 +19,7 @@ fn no_call_is_made_where_nobody_is_to_be_told() {
         let api = Api::start();
         let step = runner(&api).event(name, &payload).run().code(0);
         assert!(step.summary.contains("1 of 1 fixtures passed"), "{name}");
+        assert_eq!(step.stdout.contains("merge group of pull request #7"), name == "merge_group");
         assert_eq!(api.calls(), Vec::<String>::new(), "{name}");
     }
     let api = Api::start();

@@ -226,3 +226,22 @@ fn results_of_shards_are_joined() {
     fs::remove_dir_all(runner.path("parts/1")).unwrap();
     runner.run().code(6).says(&["1 of 2 shards are missing: 1/2"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn an_agent_gets_no_token_and_nothing_of_the_runner() {
+    let runner = Runner::new().with("token", "secret-token").env("GITHUB_TOKEN", "t").env("ACTIONS_RUNTIME_TOKEN", "t");
+    runner.fixture("a", &[FIVE]);
+    let suite = runner.text("gait.yaml");
+    let agent =
+        r#""agent": { "command": ["sh", "-c", "env > seen; printf %s $GAIT_MCP_CONFIG > where"] }, "name": "a","#;
+    runner.file("gait.yaml", suite.replace(r#""name": "a","#, agent));
+    runner.run().code(5).says(&["no_calls_captured"]);
+    let seen = runner.text("seen");
+    for part in ["INPUT_", "ACTIONS_", "GITHUB_TOKEN", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "secret-token"] {
+        assert!(!seen.contains(part), "{part} in {seen}");
+    }
+    assert!(seen.contains("GITHUB_SHA="), "this test sees nothing: {seen}");
+    let temp = &runner.env["RUNNER_TEMP"];
+    assert!(runner.text("where").starts_with(temp.as_str()), "{}", runner.text("where"));
+}

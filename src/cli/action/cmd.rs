@@ -1,6 +1,6 @@
 //! `gait action`: the order of work.
 
-use crate::action::context::Context;
+use crate::action::context::{Context, Event};
 use crate::action::inputs::{Command, Inputs};
 use crate::action::{folder, results};
 use crate::cli::action::done::{Done, Status};
@@ -23,6 +23,9 @@ impl ActionCmd {
         let (log, (context, remarks)) = (Log, Context::read(&var));
         for remark in remarks {
             log.say(&remark);
+        }
+        if let Event::MergeGroup { number: Some(number), .. } = &context.event {
+            log.say(&format!("merge group of pull request #{number}"));
         }
         let (step, line) = match Inputs::read(&var) {
             Ok(inputs) => act(&context, &inputs, run, &log),
@@ -87,6 +90,7 @@ fn work(
     let mut read: Vec<&str> = found.iter().map(|path| path.as_str()).collect();
     read.extend([inputs.config.as_str(), inputs.candidate_dir.as_deref().unwrap_or_default()]);
     let here = folder::prepare(&inputs.artifact_dir, &context.workspace, &read)?;
+    folder::temporary(context.temp.as_deref(), &here)?;
     *folder = Some(here.clone());
     match inputs.command {
         Command::Verify => verify::run(inputs, found, log),
