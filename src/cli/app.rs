@@ -1,7 +1,10 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
+#[cfg(feature = "action")]
+use crate::cli::action::cmd::ActionCmd;
 use crate::cli::chain;
 use crate::cli::exit::{self, Exit};
+use crate::cli::init::InitCmd;
 use crate::cli::keys::KeysCmd;
 use crate::cli::mcp::group::McpCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
@@ -40,6 +43,7 @@ struct Root {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(DemoCmd),
+    Init(InitCmd),
     Run(RunCmd),
     Verify(VerifyCmd),
     Regress(RegressCmd),
@@ -47,6 +51,8 @@ enum Command {
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
+    #[cfg(feature = "action")]
+    Action(ActionCmd),
     Completions(CompletionsCmd),
     /// Print the version
     Version,
@@ -136,6 +142,7 @@ impl Command {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
+            Self::Init(cmd) => cmd.run(),
             Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
@@ -143,6 +150,8 @@ impl Command {
             Self::Mcp(cmd) => cmd.run(clock),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
+            #[cfg(feature = "action")]
+            Self::Action(cmd) => Ok(cmd.run(&answer)),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

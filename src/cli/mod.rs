@@ -4,10 +4,13 @@
 //!
 //! **Invariant:** only this room prints, and only this room knows exit codes.
 
+#[cfg(feature = "action")]
+pub mod action;
 pub mod app;
 pub mod args;
 pub mod chain;
 pub mod exit;
+pub mod init;
 pub mod keys;
 pub mod mcp;
 pub mod migrate;

@@ -124,6 +124,16 @@ impl RunCmd {
         }
         self.suite.run(filters, self.shard, self.unchanged, json)?.answer(json)
     }
+
+    /// Runs the cases for a caller that needs the report itself. A listing is refused: it runs nothing.
+    #[cfg(feature = "action")]
+    pub fn ran(self, quiet: bool) -> Result<Ran> {
+        if self.list {
+            return Err(Error::invalid("--list runs nothing").hint("leave it away, or use `gait regress run --list`"));
+        }
+        let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
+        self.suite.run(filters, self.shard, self.unchanged, quiet)
+    }
 }
 
 impl SuiteArgs {
