@@ -3,7 +3,7 @@
 use crate::kernel::error::Error;
 use crate::regress::candidate::Origin;
 use crate::regress::fixture::Fixture;
-use crate::report::model::Flake;
+use crate::report::model::Rerun;
 use crate::runpack::read::Pack;
 use camino::Utf8PathBuf;
 use serde_json::{Map, Value};
@@ -47,8 +47,8 @@ pub struct Verdict {
     pub evidence: String,
     /// The command that shows or repeats the failure.
     pub next: String,
-    /// The failed trials of a flaky pass.
-    pub flakes: Vec<Flake>,
+    /// Failed trials that the rest does not show.
+    pub reruns: Vec<Rerun>,
 }
 
 impl Verdict {

@@ -78,7 +78,8 @@ pub fn plan(options: Options) -> Result<Plan> {
     if let Some(part) = options.shard {
         let fixtures_digest = shard::list_digest(&suite.fixture_set, &fixtures)?;
         fixtures.retain(|selected| part.holds(&selected.listed.name));
-        shard = Some(Shard { index: part.index, total: part.total, fixtures_digest });
+        let rules_digest = shard::rules_digest(&suite.document.text, &rules)?;
+        shard = Some(Shard { index: part.index, total: part.total, fixtures_digest, rules_digest });
     }
     Ok(Plan {
         fixture_set: suite.fixture_set,

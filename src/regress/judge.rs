@@ -142,6 +142,6 @@ fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) 
         evidence: shown(verdict.evidence),
         place: listed.place.clone(),
         next: shown(verdict.next),
-        flakes: if failed { Vec::new() } else { verdict.flakes },
+        reruns: verdict.reruns,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::config::suite::Settings;
 use crate::regress::case::Verdict;
-use crate::report::model::Flake;
+use crate::report::model::Rerun;
 
 /// One verdict: where fewer pass than have to, that of the first failing trial, with the reasons of all; else that of
 /// the first passing one, flaky where not all passed. `numbers` are the trials' own.
@@ -12,12 +12,13 @@ pub fn of_trials(settings: &Settings, numbers: &[usize], outcomes: Vec<Verdict>)
     let enough = settings.min_pass.map_or(found, |least| usize::try_from(least).unwrap_or(usize::MAX).min(found));
     let failed = passes < enough;
     let unsound = outcomes.iter().zip(numbers).filter(|(outcome, _)| !passed(outcome));
-    let flake = |(outcome, number): (&Verdict, &usize)| Flake {
+    let rerun = |(outcome, number): (&Verdict, &usize)| Rerun {
         trial: *number,
         reason_codes: outcome.reason_codes.iter().cloned().collect(),
         evidence: outcome.evidence.clone(),
     };
-    let flakes: Vec<Flake> = unsound.map(flake).collect();
+    // The first of a failure is the verdict itself.
+    let reruns: Vec<Rerun> = unsound.map(rerun).skip(usize::from(failed)).collect();
     let codes = outcomes.iter().flat_map(|outcome| outcome.reason_codes.clone()).collect();
     let shown = outcomes.iter().position(|outcome| passed(outcome) != failed).unwrap_or_default();
     let mut verdict = outcomes.into_iter().nth(shown).unwrap_or_default();
@@ -32,12 +33,10 @@ pub fn of_trials(settings: &Settings, numbers: &[usize], outcomes: Vec<Verdict>)
             verdict.fail(code);
             verdict.evidence.insert_str(0, &what);
         }
-        None if !failed && !flakes.is_empty() => {
-            verdict.detail("flaky", true);
-            verdict.flakes = flakes;
-        }
+        None if !failed && !reruns.is_empty() => verdict.detail("flaky", true),
         None => {}
     }
+    verdict.reruns = reruns;
     verdict
 }
 

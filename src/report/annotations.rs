@@ -1,4 +1,5 @@
-//! GitHub workflow commands: `::error` lines that the runner shows at the fixture's place in a file.
+//! GitHub workflow commands: `::error` lines, and `::warning` lines for what is flaky, that the runner shows at the
+//! fixture's place in a file.
 
 use crate::kernel::error::Result;
 use crate::report::model::{Case, Report};
@@ -11,19 +12,34 @@ const MESSAGE_LIMIT: usize = 4_096;
 /// Longest title, in bytes before escaping.
 const TITLE_LIMIT: usize = 200;
 
-/// One line per failing case, the worst first; with more than ten, the tenth says how many are left out.
+/// One line per failing case, the worst first, then one per flaky case; with more than ten of a kind, the tenth says how
+/// many are left out.
 pub fn render(report: &Report) -> Result<String> {
-    let mut failing: Vec<&Case> =
-        report.cases.iter().map(AsRef::as_ref).filter(|case: &&Case| case.grade.failed()).collect();
+    let cases = || report.cases.iter().map(AsRef::as_ref);
+    let mut failing: Vec<&Case> = cases().filter(|case: &&Case| case.grade.failed()).collect();
     failing.sort_by_key(|case| rank(case.grade.grader()));
-    let shown = if failing.len() > MOST { MOST - 1 } else { failing.len() };
-    let mut out: String = failing.iter().take(shown).map(|case| command(case)).collect();
-    let hidden = failing.len() - shown;
+    let flaky: Vec<&Case> = cases().filter(|case: &&Case| case.flaky()).collect();
+    Ok(listed("error", "failing", &failing, failure) + &listed("warning", "flaky", &flaky, flakiness))
+}
+
+/// The commands of one kind.
+fn listed(kind: &str, what: &str, cases: &[&Case], command: fn(&Case) -> (String, String)) -> String {
+    let shown = if cases.len() > MOST { MOST - 1 } else { cases.len() };
+    let line = |case: &&Case| {
+        let (title, text) = command(case);
+        let title = property(&clip(&one_line(&title), TITLE_LIMIT));
+        let place = case.place.as_ref();
+        let place =
+            place.map_or_else(String::new, |place| format!("file={},line={},", property(&place.file), place.line));
+        format!("::{kind} {place}title={title}::{}\n", message(text.trim_end()))
+    };
+    let mut out: String = cases.iter().take(shown).map(line).collect();
+    let hidden = cases.len() - shown;
     if hidden > 0 {
-        let text = format!("{hidden} more failing cases, see the summary or regress_result.json");
-        out.push_str(&format!("::error title=gait regress::{}\n", message(&text)));
+        let text = format!("{hidden} more {what} cases, see the summary or regress_result.json");
+        out.push_str(&format!("::{kind} title=gait regress::{}\n", message(&text)));
     }
-    Ok(out)
+    out
 }
 
 /// What can't be read comes before what isn't sound, and that before what merely differs.
@@ -35,12 +51,8 @@ fn rank(grader: &str) -> u8 {
     }
 }
 
-fn command(case: &Case) -> String {
-    let title = clip(&one_line(&format!("{} failed", case.grade.name)), TITLE_LIMIT);
-    let place = case
-        .place
-        .as_ref()
-        .map_or_else(String::new, |place| format!("file={},line={},", property(&place.file), place.line));
+/// Title and text for a failing case.
+fn failure(case: &Case) -> (String, String) {
     let mut text = case.grade.reasons();
     if !case.next.is_empty() {
         text.push_str(&format!("\nnext: {}", case.next));
@@ -49,7 +61,14 @@ fn command(case: &Case) -> String {
         text.push('\n');
         text.push_str(&case.evidence);
     }
-    format!("::error {place}title={}::{}\n", property(&title), message(text.trim_end()))
+    (format!("{} failed", case.grade.name), text)
+}
+
+/// Title and text for a flaky case: which trials failed for what, then what differed in the first.
+fn flakiness(case: &Case) -> (String, String) {
+    let mut text: String = case.reruns.iter().map(|rerun| rerun.line() + "\n").collect();
+    text.extend(case.reruns.first().map(|rerun| rerun.evidence.as_str()));
+    (format!("{} is flaky", case.grade.name), text)
 }
 
 /// The text of a workflow command: one line, at most 4,096 characters, with no way to begin another command.

@@ -76,6 +76,10 @@ fn pass_flaky_and_fail() {
         assert_eq!(gait.text("j.xml").contains("<flakyFailure"), flaky, "{}", gait.text("j.xml"));
         assert_eq!(gait.text("s.md").contains("| **flaky** |"), flaky, "{}", gait.text("s.md"));
         assert_eq!(gait.text("j.xml").contains("failures=\"1\""), code == 5);
+        let again = gait.text("j.xml").matches("<rerunFailure message=\"trial 3: ").count();
+        assert_eq!(again, usize::from(code == 5), "the second failing trial: {}", gait.text("j.xml"));
+        let warnings = gait.run("regress run a/diff --candidate-dir new --annotations github").stdout;
+        assert_eq!(warnings.contains("::warning file=gait.yaml,line=2,title=a/diff is flaky::trial "), flaky, "{warnings}");
     }
     let (code, codes, _) = run(&base("trials: 3"), &["same", "other", "same"]);
     assert_eq!((code, codes.as_str()), (5, "unexpected_diff"));
@@ -86,10 +90,10 @@ fn a_flaky_pass_is_told() {
     let gait = base("trials: 2, min_pass: 1");
     run(&gait, &["other", "same"]);
     let out = gait.run("regress run a/diff --candidate-dir new").code(0);
-    let out = out.says(&["regress run ok:", "flaky: a/diff (trial 1 unexpected_diff)"]);
+    let out = out.says(&["regress run ok:", "flaky: a/diff (trial 1: unexpected_diff)"]);
     assert!(!out.stdout.contains("failed:"), "{}", out.stdout);
     let answer = gait.run("regress run a/diff --candidate-dir new --json").code(0).json();
-    assert_eq!(answer["flaky"], json!(["a/diff (trial 1 unexpected_diff)"]));
+    assert_eq!(answer["flaky"], json!(["a/diff (trial 1: unexpected_diff)"]));
 }
 
 #[test]
