@@ -79,7 +79,11 @@ fn pass_flaky_and_fail() {
         let again = gait.text("j.xml").matches("<rerunFailure message=\"trial 3: ").count();
         assert_eq!(again, usize::from(code == 5), "the second failing trial: {}", gait.text("j.xml"));
         let warnings = gait.run("regress run a/diff --candidate-dir new --annotations github").stdout;
-        assert_eq!(warnings.contains("::warning file=gait.yaml,line=2,title=a/diff is flaky::trial "), flaky, "{warnings}");
+        assert_eq!(
+            warnings.contains("::warning file=gait.yaml,line=2,title=a/diff is flaky::trial "),
+            flaky,
+            "{warnings}"
+        );
     }
     let (code, codes, _) = run(&base("trials: 3"), &["same", "other", "same"]);
     assert_eq!((code, codes.as_str()), (5, "unexpected_diff"));

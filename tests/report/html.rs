@@ -110,7 +110,14 @@ fn the_verdict_and_what_failed_come_first() {
     Arc::make_mut(&mut flaky.cases[0]).reruns = vec![rerun];
     flaky.shard = Some(Shard { index: 2, total: 3, fixtures_digest: String::new(), rules_digest: String::new() });
     let page = body(&html::render(&flaky).unwrap());
-    for part in ["<h1>Pass: 2 of 2", "data-status=\"flaky\"", "trial 2: call_changed", "call 1 &lt;b&gt;", "data-status=\"pass\"", "Shard 2 of 3"] {
+    for part in [
+        "<h1>Pass: 2 of 2",
+        "data-status=\"flaky\"",
+        "trial 2: call_changed",
+        "call 1 &lt;b&gt;",
+        "data-status=\"pass\"",
+        "Shard 2 of 3",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }
