@@ -1,6 +1,7 @@
 //! `gait.yaml` as written: the fixtures listed, and the globs that find more.
 
 use crate::config::document::{Document, Fields, Node, Place};
+use crate::config::graders::{Budget, Program};
 use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub min_pass: Option<u64>,
     /// Which differences are accepted.
     pub rules: Option<Match>,
+    /// Adds the grader `budget`.
+    pub budget: Option<Budget>,
+    /// Graders of one's own.
+    pub graders: Option<Vec<Program>>,
 }
 
 impl Settings {
@@ -60,7 +65,9 @@ impl Settings {
         let rules = fields.node("match").map(|node| Match::read(document, node, warnings)).transpose()?;
         let trials = rules::whole(document, fields, "trials", 1)?;
         let min_pass = rules::whole(document, fields, "min_pass", 1)?;
-        Ok(Self { trials, min_pass, rules })
+        let budget = fields.node("budget").map(|node| Budget::read(document, node, warnings)).transpose()?;
+        let graders = Program::read(document, fields, warnings)?;
+        Ok(Self { trials, min_pass, rules, budget, graders })
     }
 
     /// These settings, and where they say nothing, `defaults`.
@@ -69,7 +76,13 @@ impl Settings {
             (Some(own), Some(theirs)) => Some(own.over(theirs)),
             (own, theirs) => own.or_else(|| theirs.clone()),
         };
-        Self { trials: self.trials.or(defaults.trials), min_pass: self.min_pass.or(defaults.min_pass), rules }
+        Self {
+            trials: self.trials.or(defaults.trials),
+            min_pass: self.min_pass.or(defaults.min_pass),
+            rules,
+            budget: self.budget.or(defaults.budget),
+            graders: self.graders.or_else(|| defaults.graders.clone()),
+        }
     }
 
     fn check(&self, document: &Document, node: &Node) -> Result<()> {
@@ -130,6 +143,18 @@ impl Suite {
         }
         warnings.extend(fields.unknown());
         Ok(Self { fixture_set, discover, discover_place, fixtures, defaults, warnings, document })
+    }
+
+    /// Refuses graders of one's own that are called like one of `taken`.
+    pub fn refuse_grader_names(&self, taken: &[&str]) -> Result<()> {
+        let all = self.fixtures.iter().map(|entry| &entry.settings).chain([&self.defaults]);
+        let mut programs = all.flat_map(|settings| settings.graders.iter().flatten());
+        match programs.find(|program| taken.contains(&program.name.as_str())) {
+            None => Ok(()),
+            Some(Program { name, place, .. }) => {
+                Err(self.document.error(*place, format!("{name:?} is a grader of gait: choose another name")))
+            }
+        }
     }
 }
 
