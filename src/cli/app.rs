@@ -17,6 +17,7 @@ use crate::kernel::clock::Clock;
 use crate::kernel::digest::{Hasher, hex};
 use crate::kernel::error::{Error, Result};
 use crate::mcp::process::{self, Ended};
+use crate::regress::helper;
 use crate::scout::telemetry::Telemetry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -64,6 +65,9 @@ const LABELS: [(&str, &str); 6] = [
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    if let Some(code) = helper::play(args.get(1..).unwrap_or_default()) {
+        return code;
+    }
     let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let correlation_id = correlation_id(&args);
     let mut telemetry = Telemetry::from_env(args.get(1..).unwrap_or_default(), &correlation_id, Clock::system());

@@ -1,6 +1,6 @@
 //! The tool boundary: what an agent and its MCP servers say to each other, recorded and answered from the record.
 //!
-//! Verbs: `tee::run` (between a client and a real server), `seal`, `replay`, `setup::plan`.
+//! Verbs: `tee::run` (between a client and a real server), `seal`, `stage` (a runpack answers as its servers), `setup::plan`.
 //!
 //! **Invariant:** the tee changes no byte and adds none; replay has no way to a real server.
 
@@ -9,10 +9,13 @@ pub mod capture;
 pub mod catalog;
 pub mod journal;
 pub mod likeness;
+pub mod lineage;
 pub mod process;
+pub mod relay;
 pub mod replay;
 pub mod seal;
 pub mod setup;
+pub mod stage;
 pub mod talk;
 pub mod tee;
 pub mod veil;

@@ -46,7 +46,7 @@ pub fn not_started(program: &str, error: std::io::Error) -> Error {
 }
 
 #[cfg(unix)]
-pub use unix::{Running, die, on_end_signals, ready, start, take_streams};
+pub use unix::{Running, die, has_bytes, on_end_signals, ready, start, take_streams};
 
 #[cfg(unix)]
 mod unix {
@@ -81,6 +81,13 @@ mod unix {
     pub fn ready(stream: &impl AsFd, room: bool) {
         let flags = if room { PollFlags::OUT } else { PollFlags::IN };
         let _ = poll(&mut [PollFd::new(stream, flags)], None);
+    }
+
+    /// Whether there is something to read right now, the end of the stream not counted.
+    pub fn has_bytes(stream: &impl AsFd) -> bool {
+        let mut found = [PollFd::new(stream, PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut found, Some(&now)).is_ok() && found[0].revents().contains(PollFlags::IN)
     }
 
     /// A started program that gets the signals we get.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// Words in the name of a variable that holds a secret.
 const TELLING: [&str; 7] = ["TOKEN", "SECRET", "KEY", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"];
 /// Shorter values are no secrets: they would stand everywhere.
-const SHORTEST: usize = 8;
+pub const SHORTEST: usize = 8;
 
 /// A mark that stands in place of a text nobody should read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ use crate::kernel::error::{Error, Result};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
+use crate::regress::helper;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
 use crate::regress::select::{self, Filters, Selected};
@@ -179,6 +180,10 @@ pub fn main() -> ExitCode {
 
 /// As [`main`], with the config named.
 pub fn main_with(config: &str) -> ExitCode {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(code) = helper::play(&words) {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     let filters = Filters {
         any: arguments.filter.take().into_iter().collect(),

@@ -3,19 +3,15 @@
 use crate::cli::args::SigningArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::Result;
 use crate::kernel::fs;
-use crate::mcp::candidate;
 use crate::mcp::catalog;
 use crate::mcp::process;
-use crate::mcp::replay::Replay;
-use crate::mcp::veil::Veil;
+use crate::mcp::stage::{Stage, Terms};
 use crate::mcp::wire::{Cutter, Frame};
 use crate::runpack::locate;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::{self, Trust};
-use crate::sign::key::PrivateKey;
-use camino::Utf8PathBuf;
 use clap::Args;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -39,14 +35,6 @@ pub struct ReplayCmd {
     signing: SigningArgs,
 }
 
-/// What the connection needs until its end, whoever ends it.
-struct Stage {
-    pack: Pack,
-    replay: Replay,
-    veil: Veil,
-    out: Option<(Utf8PathBuf, Option<PrivateKey>)>,
-}
-
 impl ReplayCmd {
     /// Answers until the client closes. Nothing but the protocol goes to standard output.
     pub fn run(self) -> Answer {
@@ -64,36 +52,42 @@ impl ReplayCmd {
         let path = locate::resolve(&self.from)?;
         let pack = Pack::open_with(path.as_std_path(), &Trust::ambient()?, &[catalog::ENTRY])?;
         verify::known(&pack.contents)?;
-        let replay = Replay::new(&pack, self.server.as_deref())?;
+        let stage = Arc::new(Stage::new(Arc::new(pack), Terms::strict())?);
+        let server = stage.server(self.server.as_deref())?;
         let out = match &self.candidate_out {
             Some(out) => Some((fs::output_path(out)?, self.signing.key()?)),
             None => None,
         };
-        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let veil = Veil::new(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))), &[])?;
+        // Written once, whoever ends the connection.
+        let out = Arc::new(Mutex::new(out));
+        let end = {
+            let stage = stage.clone();
+            move || match out.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some((out, key)) => stage.write_candidate(&out, key.as_ref()).map(drop).map_err(|e| e.at(&out)),
+                None => Ok(()),
+            }
+        };
         let (input, output) = process::take_streams()?;
-        let stage = Arc::new(Mutex::new(Stage { pack, replay, veil, out }));
-        let at_signal = stage.clone();
+        let at_signal = end.clone();
         process::on_end_signals(move |signal| {
-            let _ = at_signal.lock().unwrap_or_else(PoisonError::into_inner).end();
+            let _ = at_signal();
             process::die(signal);
         })?;
-        serve(input, output, &stage);
-        stage.lock().unwrap_or_else(PoisonError::into_inner).end()
+        serve(input, output, &stage, &server);
+        end()
     }
 }
 
 /// Answers line by line until either side closes.
-fn serve(mut input: File, mut output: File, stage: &Mutex<Stage>) {
+fn serve(mut input: File, mut output: File, stage: &Stage, server: &str) {
     let mut buffer = vec![0; 64 << 10];
     let mut cutter = Cutter::default();
     loop {
         let mut answers = String::new();
         let mut take = |frame: Frame<'_>| {
             if let Frame::Text(text) = frame {
-                let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
-                for answer in stage.replay.answer(text) {
-                    answers.push_str(&answer.replace(['\n', '\r'], " "));
+                for answer in stage.answer(server, text) {
+                    answers.push_str(&answer);
                     answers.push('\n');
                 }
             }
@@ -111,15 +105,5 @@ fn serve(mut input: File, mut output: File, stage: &Mutex<Stage>) {
         if output.write_all(answers.as_bytes()).is_err() || count == 0 {
             return;
         }
-    }
-}
-
-impl Stage {
-    /// Writes the candidate, once.
-    fn end(&mut self) -> Result<()> {
-        let Some((out, key)) = self.out.take() else { return Ok(()) };
-        let server = self.replay.name().to_owned();
-        let written = candidate::write(&self.pack, &server, &self.replay.asking, &self.veil, &out, key.as_ref());
-        written.map(|_| ()).map_err(|error: Error| error.at(&out))
     }
 }
