@@ -258,7 +258,7 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     usable(&path, &pack, fixture, &request.demands)?;
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
-    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack) };
+    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack), elapsed: None };
     let subject = Subject { fixture, origin: Origin::Flag, trials: vec![trial], require_candidate: false };
     let verdict = diff::grade(&subject);
     if verdict.reason_codes.contains("duplicate_intent_id") {

@@ -5,9 +5,10 @@ use crate::regress::candidate::Origin;
 use crate::regress::fixture::Fixture;
 use crate::report::model::Rerun;
 use crate::runpack::read::Pack;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// One candidate, loaded once for every grader.
 #[derive(Debug)]
@@ -16,6 +17,29 @@ pub struct Trial {
     pub number: usize,
     pub path: Utf8PathBuf,
     pub pack: Result<Pack, Error>,
+    /// Wall time of the agent, where somebody measured it.
+    pub elapsed: Option<Duration>,
+}
+
+/// A run that is judged by itself: a trial, or the baseline where there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// None: the baseline.
+    pub trial: Option<&'a Trial>,
+    pub path: &'a Utf8Path,
+    pub pack: Result<&'a Pack, &'a Error>,
+}
+
+impl Run<'_> {
+    /// Wall time of the agent, where somebody measured it.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.trial.and_then(|trial| trial.elapsed)
+    }
+
+    /// The verdict on a run that cannot be read.
+    pub fn unreadable(&self) -> Option<Verdict> {
+        self.pack.err().map(|error| Verdict::error("candidate_invalid", &error.to_string()))
+    }
 }
 
 /// What a case looks at: a fixture and today's behaviour, where there is any.
@@ -30,6 +54,13 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// The runs to be judged by themselves: all trials, else the baseline.
+    pub fn runs(&self) -> Vec<Run<'_>> {
+        let trial = |trial| Run { trial: Some(trial), path: &trial.path, pack: trial.pack.as_ref() };
+        let own = || Run { trial: None, path: Utf8Path::new(&self.fixture.runpack), pack: Ok(&self.fixture.baseline) };
+        if self.trials.is_empty() { vec![own()] } else { self.trials.iter().map(trial).collect() }
+    }
+
     /// Whether the baseline is compared with nothing but itself.
     pub fn self_compare(&self) -> bool {
         let own = &self.fixture.baseline.contents.manifest.manifest_digest;

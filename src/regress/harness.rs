@@ -14,6 +14,7 @@ use crate::kernel::error::{Error, Result};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
+use crate::regress::graders;
 use crate::regress::helper;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
@@ -70,6 +71,7 @@ pub fn plan(options: Options) -> Result<Plan> {
     {
         return Err(Error::invalid(unknown.clone()).hint("mend or remove the key, or run without --strict"));
     }
+    suite.refuse_grader_names(&graders::TAKEN)?;
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
     let rules = Rules { demands: options.demands, candidates, require_candidate: options.require_candidate };

@@ -8,7 +8,7 @@ use crate::regress::candidate::{Candidates, Given};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
 use crate::regress::fixture::{Demands, Fixture, Unloadable};
-use crate::regress::grade::{diff, expected_exit_code, schema_validation};
+use crate::regress::graders::{self, LOAD};
 use crate::report::model::{Case, Grade, Status};
 use crate::runpack::read::Pack;
 use crate::runpack::receipt;
@@ -16,19 +16,6 @@ use crate::runpack::verify::Trust;
 use camino::Utf8PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A pure function from a subject to a verdict.
-type Grader = fn(&Subject<'_>) -> Verdict;
-
-/// The graders, sorted by name.
-pub const GRADERS: [(&str, Grader); 3] = [
-    ("diff", diff::grade),
-    ("expected_exit_code", expected_exit_code::grade),
-    ("schema_validation", schema_validation::grade),
-];
-
-/// The case that stands for loading; it is reported when it fails.
-pub const LOAD: &str = "load";
 
 /// What judging asks for.
 #[derive(Debug, Clone)]
@@ -68,11 +55,12 @@ pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> J
         Err(why) => return refused(listed, &why, watch.elapsed()),
     };
     let subject = subject(&fixture, rules);
-    let cases = GRADERS.iter().filter(|(name, _)| wanted(name)).map(|(name, grade)| {
+    let graders = graders::of(&fixture.settings).into_iter().filter(|grader| wanted(grader.name()));
+    let cases = graders.map(|grader| {
         let watch = Stopwatch::start();
-        let mut verdict = grade(&subject);
+        let mut verdict = grader.grade(&subject);
         verdict.detail("run_id", fixture.baseline.contents.run.run_id.as_str());
-        case(listed, name, verdict, watch.elapsed())
+        case(listed, grader.name(), verdict, watch.elapsed())
     });
     let manifest = &fixture.baseline.contents.manifest;
     Judged {
@@ -94,7 +82,7 @@ fn subject<'a>(fixture: &'a Fixture, rules: &Rules) -> Subject<'a> {
     };
     let load = |(number, path): (usize, Utf8PathBuf)| {
         let pack = load(&path, &trust);
-        Trial { number, path, pack }
+        Trial { number, path, pack, elapsed: None }
     };
     let trials = trials.into_iter().map(load).collect();
     Subject { fixture, origin, trials, require_candidate: rules.require_candidate }

@@ -4,7 +4,6 @@ use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
 use crate::kernel::json::canon;
 use crate::regress::allowed::Allowed;
-use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::compare::{self, Comparison, Judged};
 use crate::regress::evidence;
@@ -29,7 +28,7 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     let told = subject.trials.iter().zip(&outcomes).map(|(trial, outcome)| {
         json!({
             "trial": trial.number,
-            "status": if outcome.reason_codes.is_empty() { "pass" } else { "fail" },
+            "status": verdict::status(outcome),
             "reason_codes": outcome.reason_codes,
             "candidate": trial.path,
             "candidate_digest": digest(trial),
@@ -46,23 +45,7 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
         verdict.detail("trials", told);
     }
     verdict.detail("allowed_files", allowed.listed());
-    verdict.detail("candidate_source", subject.origin.word());
-    let name = shell_word(&fixture.name);
-    if verdict.reason_codes.contains("candidate_not_provided") {
-        verdict.next = format!("gait regress run --candidate-dir DIR {name}/diff");
-    }
-    if subject.self_compare() {
-        verdict.detail("self_compare", true);
-        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there.
-        if subject.require_candidate && subject.origin != Origin::Dir {
-            verdict.fail("candidate_not_provided");
-            verdict.evidence = match subject.origin {
-                Origin::Baseline => "no run of today's agent was given for this fixture\n".to_owned(),
-                _ => "the candidate is the baseline itself, not a run of today's agent\n".to_owned(),
-            };
-            verdict.next = format!("gait regress run --candidate {name}=<run_id|path>");
-        }
-    }
+    verdict::demand(subject, "diff", &mut verdict);
     if !allowed.broad().is_empty() {
         verdict.detail("broad_allow", allowed.broad());
     }
