@@ -133,3 +133,33 @@ fn the_list_in_the_metadata_still_accepts() {
     let (code, _, details) = run(&gait, &["other"]);
     assert_eq!((code, &details["calls"][0]["differences"][0]["accepted_by"]), (0, &json!("diff_allow_changed_files")));
 }
+
+#[test]
+fn all_trials_are_judged_when_one_is_accepted() {
+    let accept = ["regress", "accept", "a", "--reason", "r", "--force"];
+    for (third, passes, warned) in [("other", 2, false), ("noisy", 1, true)] {
+        let gait = base("trials: 3, min_pass: 2");
+        run(&gait, &["other", "same", third]);
+        let out = gait.args(&accept).code(0).says(&[
+            "trial 1:\ncall 1 refund: changed [call_1]\n  - /args/amount: 5\n  + /args/amount: 50\n",
+            "trial 3:\ncall 1 refund: changed",
+            &format!("with the new baseline {passes} of 3 trials of the last run pass\n"),
+            "regress accept ok: fixture=a run_id=other",
+        ]);
+        assert_eq!(out.stdout.contains("warning: 2 have to pass: name another trial with --candidate"), warned);
+        assert!(!out.stdout.contains("trials found"), "{}", out.stdout);
+        // And so it is.
+        let (code, _, details) = run(&gait, &["other", "same", third]);
+        assert_eq!((code, &details["passes"]), (if warned { 5 } else { 0 }, &json!(passes)));
+    }
+    // What differs in any of the trials has to be what was shown.
+    let gait = base("trials: 3, min_pass: 2");
+    run(&gait, &["other", "same", "other"]);
+    gait.copy("gait-out/runpack_noisy.zip", "new/a/trial_3.zip");
+    let out = gait.args(&accept).code(8);
+    out.says(&["new/a/trial_3.zip does not differ from the baseline as the last run showed"]);
+    // A run that nobody showed stands by itself.
+    let out = gait.args(&[&accept[..], &["--candidate", "noisy", "--json"]].concat()).code(0).json();
+    assert_eq!((&out["run_id"], &out["outlook"]), (&json!("noisy"), &Value::Null));
+    assert!(out["evidence"].as_str().unwrap().starts_with("call 1 refund"), "{out}");
+}

@@ -7,6 +7,7 @@ use crate::regress::allowed::Allowed;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::compare::{self, Comparison, Judged};
 use crate::regress::evidence;
+use crate::regress::fixture::Fixture;
 use crate::regress::run;
 use crate::regress::tolerance::Rules;
 use crate::regress::verdict;
@@ -22,9 +23,7 @@ use std::collections::{BTreeSet, HashSet};
 pub fn grade(subject: &Subject<'_>) -> Verdict {
     let fixture = subject.fixture;
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
-    let rules = fixture.settings.rules.as_ref().map(Rules::of);
-    let outcome = |trial: &Trial| look_at(subject, trial, &allowed, rules.as_ref());
-    let outcomes: Vec<Verdict> = subject.trials.iter().map(outcome).collect();
+    let outcomes = outcomes(subject);
     let told = subject.trials.iter().zip(&outcomes).map(|(trial, outcome)| {
         json!({
             "trial": trial.number,
@@ -52,12 +51,27 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     verdict
 }
 
+/// The verdict on each trial.
+pub fn outcomes(subject: &Subject<'_>) -> Vec<Verdict> {
+    let fixture = subject.fixture;
+    let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
+    let rules = fixture.settings.rules.as_ref().map(Rules::of);
+    subject.trials.iter().map(|trial| look_at(subject, trial, &allowed, rules.as_ref())).collect()
+}
+
+/// Whether `candidate` would pass with `baseline` as the baseline of `fixture`.
+pub fn alike(fixture: &Fixture, baseline: &Pack, candidate: &Pack) -> bool {
+    let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
+    let rules = fixture.settings.rules.as_ref().map(Rules::of);
+    compared(baseline, candidate, &allowed, rules.as_ref()).is_ok_and(|verdict| verdict.reason_codes.is_empty())
+}
+
 fn digest(trial: &Trial) -> Value {
     trial.pack.as_ref().map_or(Value::Null, |pack| pack.contents.manifest.manifest_digest.as_str().into())
 }
 
 /// Digest of what differs between the baseline and a candidate that could be read, with the digests of both.
-fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value {
+pub fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value {
     let mut told = json!({
         "baseline": subject.fixture.baseline.contents.manifest.manifest_digest,
         "candidate": digest(trial),
