@@ -1,9 +1,10 @@
 //! The graders a fixture adds in `gait.yaml`: a `budget`, and programs of one's own under `graders`.
 
+use crate::config::agent;
 use crate::config::document::{Document, Fields, Node, Place};
 use crate::config::rules::{number, whole};
 use crate::kernel::error::{Error, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use std::time::Duration;
 
 /// How much a run may take.
@@ -79,14 +80,11 @@ impl Program {
             );
             return Err(document.error(place, what));
         }
-        let command: Vec<String> = fields.texts("command")?.into_iter().map(str::to_owned).collect();
-        if command.first().is_none_or(|program| program.trim().is_empty()) {
-            return Err(missing("command"));
-        }
-        let timeout = duration(document, &mut fields, "timeout")?.unwrap_or(TIMEOUT);
+        let command = agent::command(document, fields.node("command").ok_or_else(|| missing("command"))?)?;
+        let timeout = fields.node("timeout").map(|node| agent::duration(document, node, "timeout")).transpose()?;
+        let timeout = timeout.unwrap_or(TIMEOUT);
         warnings.extend(fields.unknown());
-        let folder = Utf8Path::new(&document.path).parent().filter(|folder| !folder.as_str().is_empty());
-        let cwd = folder.unwrap_or(Utf8Path::new(".")).to_owned();
+        let cwd = agent::beside(document, ".");
         Ok(Self { name: name.to_owned(), command, cwd, timeout, place })
     }
 }
@@ -95,13 +93,4 @@ impl Program {
 fn is_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
     name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(allowed)
-}
-
-/// A time span such as `30s` or `2m`, above 0.
-pub fn duration(document: &Document, fields: &mut Fields<'_>, key: &'static str) -> Result<Option<Duration>> {
-    let place = fields.node(key).map_or(document.root.place, |node| node.place);
-    let wrong = || document.error(place, format!("`{key}` has to be a time such as 30s or 2m"));
-    let Some(text) = fields.text(key).map_err(|_| wrong())? else { return Ok(None) };
-    let found = humantime::parse_duration(text).ok().filter(|span| !span.is_zero());
-    found.ok_or_else(wrong).map(Some)
 }

@@ -7,6 +7,7 @@
 pub mod candidate;
 pub mod capture;
 pub mod catalog;
+pub mod door;
 pub mod journal;
 pub mod likeness;
 pub mod lineage;

@@ -2,7 +2,7 @@
 
 use crate::kernel::error::{Error, Result};
 use crate::mcp::process::{self, on_end_signals};
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
@@ -22,9 +22,25 @@ pub fn run(socket: &str, server: &str) -> Result<()> {
         let _ = ending.shutdown(Shutdown::Write);
     })?;
     std::thread::spawn(move || {
-        let _ = io::copy(&mut input, &mut to);
+        pass(&mut input, &mut to);
         let _ = to.shutdown(Shutdown::Write);
     });
-    let _ = io::copy(&mut stream, &mut output);
+    pass(&mut stream, &mut output);
     Ok(())
+}
+
+/// Passes on what comes, as soon as it comes.
+fn pass(from: &mut impl Read, to: &mut impl Write) {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                if to.write_all(&buffer[..count]).is_err() {
+                    return;
+                }
+            }
+        }
+    }
 }

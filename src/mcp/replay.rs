@@ -15,8 +15,9 @@ const OLDER: &str = "2025-11-25";
 /// Versions an older client may ask for and get.
 const KNOWN_OLDER: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", OLDER];
 
-/// Whether a difference from the recorded arguments of a tool, named as in the run, is accepted.
-pub type Accepts = dyn Fn(&str, &Difference) -> bool + Send + Sync;
+/// Whether a difference from the arguments of a recorded call is accepted: the call's position in the pack, its tool as the
+/// run names it, the difference.
+pub type Accepts = dyn Fn(usize, &str, &Difference) -> bool + Send + Sync;
 
 /// A call as it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Replay {
         let read_only = self.server.read_only(tool);
         let calls = self.calls.get_mut(tool).map(Vec::as_mut_slice).unwrap_or_default();
         for (place, call) in calls.iter().enumerate().filter(|(_, call)| !call.used || read_only) {
-            let Some(alike) = likeness.compare(&call.args, &args, |d| accepts(&named, d)) else { continue };
+            let Some(alike) = likeness.compare(&call.args, &args, |d| accepts(call.at, &named, d)) else { continue };
             let better = match found {
                 None => true,
                 Some((used, best, _)) if call.used && used => alike <= best,

@@ -31,7 +31,7 @@ impl Terms {
     pub fn strict() -> Self {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
-        Self { variables, accepts: Box::new(|_, _| false), stop: false }
+        Self { variables, accepts: Box::new(|_, _, _| false), stop: false }
     }
 }
 
@@ -221,6 +221,11 @@ impl Stage {
     pub fn when_stopped(&self, then: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
         if state.stopped { then() } else { state.when_stopped = Some(Box::new(then)) }
+    }
+
+    /// `text` with marks in place of the secrets of whoever asks.
+    pub fn cover(&self, text: &str) -> String {
+        self.veil.cover(text).0.into_owned()
     }
 
     /// Writes what was asked so far as a runpack.

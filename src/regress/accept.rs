@@ -14,6 +14,7 @@ use crate::regress::case::{Subject, Trial};
 use crate::regress::discover::{self, Listed};
 use crate::regress::fixture::{Demands, Fixture, METADATA, Metadata, Unloadable};
 use crate::regress::grade::diff;
+use crate::regress::mishap::Mishap;
 use crate::report::model::Grade;
 use crate::report::result::{self, Written};
 use crate::runpack::locate::OUT_DIR;
@@ -101,7 +102,8 @@ impl ShownTrial {
     fn load(&self, trust: &Trust) -> Trial {
         let source = Source::open(self.candidate.as_std_path());
         let pack = source.and_then(|source| Pack::read(source, trust).map_err(|e| e.at(&self.candidate)));
-        Trial { number: self.number, path: self.candidate.clone(), pack, elapsed: None }
+        let mishap = mishap(&self.candidate);
+        Trial { number: self.number, path: self.candidate.clone(), pack, mishap, elapsed: None }
     }
 }
 
@@ -294,8 +296,13 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     let chosen = told.unwrap_or_default();
     let others = told.map_or(&[][..], |_| &shown);
     let mut trials: Vec<Trial> = others.iter().map(|trial| trial.load(&trust)).collect();
-    let trial =
-        Trial { number: others.get(chosen).map_or(1, |trial| trial.number), path, pack: Ok(pack), elapsed: None };
+    let trial = Trial {
+        number: others.get(chosen).map_or(1, |trial| trial.number),
+        path,
+        pack: Ok(pack),
+        mishap: None,
+        elapsed: None,
+    };
     if trials.is_empty() {
         trials.push(trial)
     } else {
@@ -303,13 +310,8 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     }
     let (diff_digest, evidence) = judged(fixture, &mut trials, others, chosen)?;
     let trial = trials.swap_remove(chosen);
-    let alike = trial.pack.as_ref().map_or(0, |baseline| {
-        trials
-            .iter()
-            .filter_map(|other| other.pack.as_ref().ok())
-            .filter(|pack| diff::alike(fixture, baseline, pack))
-            .count()
-    });
+    let sound = trials.iter().filter(|other| other.mishap.is_none()).filter_map(|other| other.pack.as_ref().ok());
+    let alike = trial.pack.as_ref().map_or(0, |new| sound.filter(|pack| diff::alike(fixture, new, pack)).count());
     let outlook = (!trials.is_empty()).then(|| Outlook::of(&fixture.settings, 1 + alike, 1 + trials.len()));
     Ok(Fresh { path: trial.path, bytes, run_id, manifest_digest, diff_digest, evidence, outlook })
 }
@@ -317,7 +319,13 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
 /// Judges the trials as the last run did. Each has to differ from the baseline as that run showed; the digest of what
 /// differs in the chosen one, and what differs in all of them.
 fn judged(fixture: &Fixture, trials: &mut Vec<Trial>, shown: &[ShownTrial], chosen: usize) -> Result<(String, String)> {
-    let subject = Subject { fixture, origin: Origin::Flag, trials: std::mem::take(trials), require_candidate: false };
+    let subject = Subject {
+        fixture,
+        origin: Origin::Flag,
+        trials: std::mem::take(trials),
+        require_candidate: false,
+        unchanged: false,
+    };
     let outcomes = diff::outcomes(&subject);
     if outcomes[chosen].reason_codes.contains("duplicate_intent_id") {
         let path = &subject.trials[chosen].path;
@@ -343,8 +351,17 @@ fn judged(fixture: &Fixture, trials: &mut Vec<Trial>, shown: &[ShownTrial], chos
     Ok((digests.swap_remove(chosen), evidence))
 }
 
+/// What went wrong when this candidate was made, as far as its run told.
+fn mishap(candidate: &Utf8Path) -> Option<Mishap> {
+    Mishap::read(candidate).ok().flatten()
+}
+
 /// Whether the fixture would load with this pack as its baseline.
 fn usable(path: &Utf8Path, pack: &Pack, fixture: &Fixture, demands: &Demands) -> Result<()> {
+    if let Some(mishap) = mishap(path) {
+        let what = format!("{path} is no whole run: {}", mishap.what);
+        return Err(Error::invalid(what).code(mishap.reason_code.code()).hint("mend the agent and run it again"));
+    }
     if pack.contents.manifest.manifest_digest == fixture.baseline.contents.manifest.manifest_digest {
         return Err(Error::invalid(format!("{path} is the baseline of fixture {} already", fixture.name)));
     }

@@ -11,15 +11,17 @@ pub struct BuiltIn {
     pub name: &'static str,
     /// Whether it judges fixtures with such settings.
     asked: fn(&Settings) -> bool,
+    /// Whether it looks at today's runs; else at the baseline alone.
+    today: bool,
     grade: fn(&Subject<'_>) -> Verdict,
 }
 
 /// All of them, sorted by name.
 pub const GRADERS: [BuiltIn; 4] = [
-    BuiltIn { name: "budget", asked: |settings| settings.budget.is_some(), grade: budget::grade },
-    BuiltIn { name: "diff", asked: |_| true, grade: diff::grade },
-    BuiltIn { name: "expected_exit_code", asked: |_| true, grade: expected_exit_code::grade },
-    BuiltIn { name: "schema_validation", asked: |_| true, grade: schema_validation::grade },
+    BuiltIn { name: "budget", asked: |settings| settings.budget.is_some(), today: true, grade: budget::grade },
+    BuiltIn { name: "diff", asked: |_| true, today: true, grade: diff::grade },
+    BuiltIn { name: "expected_exit_code", asked: |_| true, today: false, grade: expected_exit_code::grade },
+    BuiltIn { name: "schema_validation", asked: |_| true, today: false, grade: schema_validation::grade },
 ];
 
 /// The case that stands for loading; it is reported when it fails.
@@ -50,6 +52,14 @@ impl<'a> Grader<'a> {
         match self {
             Self::BuiltIn(grader) => grader.name,
             Self::Own(program) => &program.name,
+        }
+    }
+
+    /// Whether today's runs are needed.
+    pub fn looks_at_today(&self) -> bool {
+        match self {
+            Self::BuiltIn(grader) => grader.today,
+            Self::Own(_) => true,
         }
     }
 

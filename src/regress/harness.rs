@@ -11,6 +11,7 @@
 use crate::config::suite::{self, Suite};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
+use crate::regress::agent::{Setup, Step};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
@@ -20,15 +21,18 @@ use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
 use crate::regress::select::{self, Filters, Selected};
 use crate::regress::shard::{self, Part};
+use crate::regress::supervise;
 use crate::regress::trials;
 use crate::report::model::{Exercised, Report, Shard};
 use crate::runpack::record::PRODUCER;
 use crate::runpack::verify::Trust;
+use crate::sign::keyring;
 use libtest_mimic::{Arguments, FormatSetting};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 /// What is to be run, and how.
 #[derive(Debug, Clone)]
@@ -44,6 +48,10 @@ pub struct Options {
     pub candidate_dir: Option<String>,
     pub require_candidate: bool,
     pub demands: Demands,
+    /// Whether the baseline can be reproduced is asked, and nothing else.
+    pub unchanged: bool,
+    /// Told of every run of an agent.
+    pub steps: Option<Sender<Step>>,
     /// Threads; one per core unless given.
     pub threads: Option<NonZero<usize>>,
 }
@@ -74,8 +82,14 @@ pub fn plan(options: Options) -> Result<Plan> {
     suite.refuse_grader_names(&graders::TAKEN)?;
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
-    let rules = Rules { demands: options.demands, candidates, require_candidate: options.require_candidate };
+    let (require_candidate, unchanged) = (options.require_candidate || options.unchanged, options.unchanged);
+    let agents = Setup { key: None, lenient: unchanged, steps: options.steps };
+    let rules = Rules { demands: options.demands, candidates, require_candidate, agents, unchanged };
     let mut fixtures = select::select(fixtures, &options.filters);
+    if unchanged {
+        fixtures.iter_mut().for_each(|selected| selected.graders.retain(|grader| grader == "diff"));
+        fixtures.retain(|selected| !selected.graders.is_empty());
+    }
     let nothing = nothing(&fixtures);
     let mut shard = None;
     if let Some(part) = options.shard {
@@ -123,9 +137,19 @@ impl Plan {
         names
     }
 
-    /// Starts judging in the background.
-    pub fn start(&self) -> Arc<Outcomes> {
-        pool::start(self.fixtures.clone(), self.rules.clone(), self.threads)
+    /// Whether today's agents are run.
+    pub fn runs_agents(&self) -> bool {
+        self.fixtures.iter().any(|selected| selected.listed.settings.agent().is_some())
+    }
+
+    /// Starts judging in the background, agents too. `InvalidInput`: the key that signs what they do cannot be used.
+    pub fn start(&self) -> Result<Arc<Outcomes>> {
+        let mut rules = Rules::clone(&self.rules);
+        if self.runs_agents() {
+            rules.agents.key = keyring::default_private()?.map(Arc::new);
+            supervise::end_all_on_signals()?;
+        }
+        Ok(pool::start(self.fixtures.clone(), Arc::new(rules), self.threads))
     }
 
     /// Shows the cases as libtest does while they are judged.
@@ -200,6 +224,8 @@ pub fn main_with(config: &str) -> ExitCode {
             candidates: Vec::new(),
             candidate_dir: std::env::var(candidate::DIR_VAR).ok(),
             require_candidate: false,
+            unchanged: false,
+            steps: None,
             demands: Demands { trust, require_signature: false, strict: true },
             threads: arguments.test_threads.and_then(NonZero::new),
         })

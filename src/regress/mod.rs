@@ -7,6 +7,7 @@
 //! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
 
 pub mod accept;
+pub mod agent;
 pub mod align;
 pub mod allowed;
 pub mod assign;
@@ -26,6 +27,7 @@ pub mod init;
 pub mod judge;
 pub mod likeness;
 pub mod links;
+pub mod mishap;
 pub mod pool;
 pub mod run;
 pub mod select;

@@ -53,12 +53,13 @@ pub fn list_digest(fixture_set: &str, fixtures: &[Selected]) -> Result<String> {
 /// Digest of what decides verdicts: the config's text (whatever its line ends), flags, and who judges. Where candidates
 /// come from is each machine's own business.
 pub fn rules_digest(config: &str, rules: &Rules) -> Result<String> {
-    let Rules { demands, require_candidate, candidates: _ } = rules;
+    let Rules { demands, require_candidate, unchanged, candidates: _, agents: _ } = rules;
     let key = match &demands.trust {
         Trust::Given(key) => Some(key.id()),
         Trust::Known(_) => None,
     };
     let config = config.replace("\r\n", "\n");
-    let told = (PRODUCER, config, require_candidate, demands.require_signature, demands.strict, key);
+    let flags = (require_candidate, unchanged, demands.require_signature, demands.strict);
+    let told = (PRODUCER, config, flags, key);
     Ok(Digest::of(&canon::of(&told)?).to_string())
 }

@@ -2,7 +2,7 @@
 //! behind. The work is done by a [`warden`] process for each, so that tests side by side never touch each other's.
 
 use crate::kernel::error::{Error, Kind, Result};
-use crate::kernel::fs;
+use crate::mcp::process;
 use crate::regress::helper;
 use crate::regress::warden::{Job, Report};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,8 +10,12 @@ use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+/// How long the end of everything is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A program as a fixture names it, and where it runs.
 #[derive(Debug, Clone)]
@@ -197,8 +201,14 @@ pub fn end_all(patience: Duration) {
     let _ = EVERYTHING.over.wait_timeout_while(state, patience, |state| state.busy > 0);
 }
 
-/// Removes what stands at `path` before a program writes there.
-pub fn cleared(path: &Utf8Path) -> Result<()> {
-    fs::make_parent(path)?;
-    fs::remove(path)
+/// From now on a signal that ends us ends every program first.
+pub fn end_all_on_signals() -> Result<()> {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    if ONCE.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    process::on_end_signals(|signal| {
+        end_all(PATIENCE);
+        process::die(signal);
+    })
 }

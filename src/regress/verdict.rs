@@ -89,10 +89,15 @@ pub fn demand(subject: &Subject<'_>, grader: &str, verdict: &mut Verdict) {
     }
     if subject.self_compare() {
         verdict.detail("self_compare", true);
-        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there.
-        if subject.require_candidate && subject.origin != Origin::Dir {
+        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there. Where there is
+        // an agent to run, its run is part of the fixture.
+        let agent = subject.fixture.settings.agent().is_some();
+        if (subject.require_candidate || agent) && subject.origin != Origin::Dir {
             verdict.fail(NOT_PROVIDED);
             verdict.evidence = match subject.origin {
+                Origin::Baseline if agent => {
+                    "the folder of candidates holds no run of this fixture's agent\n".to_owned()
+                }
                 Origin::Baseline => "no run of today's agent was given for this fixture\n".to_owned(),
                 _ => "the candidate is the baseline itself, not a run of today's agent\n".to_owned(),
             };

@@ -7,14 +7,14 @@
 
 use crate::kernel::clock::Stopwatch;
 use crate::mcp::lineage;
-use crate::mcp::process::not_started;
+use crate::mcp::process::{self, not_started};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -66,17 +66,18 @@ enum Event {
 
 /// Does the job that standard input holds. `None`: there is none, or nobody to report to.
 pub fn serve() -> Option<()> {
+    let (input, mut output) = process::take_streams().ok()?;
+    let mut input = BufReader::new(input);
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).ok()?;
+    input.read_line(&mut line).ok()?;
     let job: Job = serde_json::from_str(&line).ok()?;
-    let (sender, events) = mpsc::channel();
-    let report = run(&job, sender, &events).unwrap_or_else(Report::NotStarted);
+    let report = run(&job, input).unwrap_or_else(Report::NotStarted);
     let mut told = serde_json::to_vec(&report).ok()?;
     told.push(b'\n');
-    io::stdout().lock().write_all(&told).ok()
+    output.write_all(&told).ok()
 }
 
-fn run(job: &Job, sender: Sender<Event>, events: &Receiver<Event>) -> Result<Report, String> {
+fn run(job: &Job, mut leash: BufReader<File>) -> Result<Report, String> {
     let failed = |what: &str, error: &dyn std::fmt::Display| format!("cannot {what}: {error}");
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| failed("look after it", &e))?;
@@ -93,9 +94,10 @@ fn run(job: &Job, sender: Sender<Event>, events: &Receiver<Event>) -> Result<Rep
     let watch = Stopwatch::start();
     let child = command.spawn().map_err(|error| not_started(program, error).to_string())?;
     let child = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("it has no process id")?;
+    let (sender, events) = mpsc::channel();
     let stop = sender.clone();
     std::thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = io::copy(&mut leash, &mut io::sink());
         let _ = stop.send(Event::Stop);
     });
     let stop = sender.clone();
@@ -110,7 +112,7 @@ fn run(job: &Job, sender: Sender<Event>, events: &Receiver<Event>) -> Result<Rep
             Ok(Event::Alone) | Err(RecvTimeoutError::Disconnected) => return Err("it is gone".to_owned()),
         }
     };
-    end(child, events);
+    end(child, &events);
     Ok(report)
 }
 

@@ -1,8 +1,10 @@
 //! A tiny agent: its arguments are a script, one word or one call after the other.
 
-use std::io::{Read as _, Write as _};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 /// The first argument that makes this program an agent.
 pub const AGENT: &str = "__agent";
@@ -15,12 +17,36 @@ pub fn argv(script: &[&str]) -> Vec<String> {
 
 pub fn play(args: &[String]) -> Option<ExitCode> {
     let (first, script) = args.split_first()?;
+    if first == SERVER {
+        return Some(serve());
+    }
     if first != AGENT {
         return None;
     }
+    let mut servers = Servers::default();
     for step in script {
         let (word, rest) = step.split_once(' ').unwrap_or((step, ""));
         match word {
+            // call [server/]tool args: asks, and says what was answered.
+            "call" => {
+                let answer = servers.ask(rest, 0);
+                writeln!(std::io::stdout(), "{}", answer["result"]).unwrap();
+            }
+            // The same by a second process of the server.
+            "again" => drop(servers.ask(rest, 1)),
+            // Asks and does not wait.
+            "fire" => servers.send(rest, 0),
+            "close" => servers = Servers::default(),
+            "show" => writeln!(std::io::stdout(), "{rest}={}", std::env::var(rest).unwrap_or_default()).unwrap(),
+            "storm" => {
+                for _ in 0..30 {
+                    servers.ask(rest, 0);
+                }
+            }
+            "copy" => {
+                let (from, variable) = rest.split_once(' ').unwrap();
+                std::fs::copy(from, std::env::var(variable).unwrap()).map(drop).unwrap();
+            }
             "say" => writeln!(std::io::stdout(), "{rest}").unwrap(),
             "complain" => writeln!(std::io::stderr(), "{rest}").unwrap(),
             "repeat" => {
@@ -58,4 +84,88 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
         }
     }
     Some(ExitCode::SUCCESS)
+}
+
+/// The first argument that makes this program a server.
+pub const SERVER: &str = "__server";
+
+/// A server of a few tools that answer with what they were asked.
+fn serve() -> ExitCode {
+    let tool = |name: &str, reads: bool| json!({"name": name, "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": reads}});
+    for line in std::io::stdin().lock().lines() {
+        let Ok(message) = serde_json::from_str::<Value>(&line.unwrap()) else { continue };
+        let params = &message["params"];
+        let result = match message["method"].as_str().unwrap() {
+            "initialize" => json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {}}),
+            "tools/list" => json!({"tools": [tool("lookup", true), tool("refund", false), tool("mail", false)]}),
+            _ => {
+                let text = format!("{} {}", params["name"].as_str().unwrap(), params["arguments"]);
+                json!({"content": [{"type": "text", "text": text}]})
+            }
+        };
+        writeln!(std::io::stdout(), "{}", json!({"jsonrpc": "2.0", "id": message["id"], "result": result})).unwrap();
+    }
+    ExitCode::SUCCESS
+}
+
+/// The servers that `GAIT_MCP_CONFIG` names, started when they are first asked.
+#[derive(Default)]
+struct Servers {
+    running: BTreeMap<(String, usize), (Child, ChildStdin, BufReader<ChildStdout>)>,
+    asked: u64,
+}
+
+impl Servers {
+    fn config() -> Value {
+        let path = std::env::var("GAIT_MCP_CONFIG").unwrap();
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// With a bare environment, as SDKs start them.
+    fn server(&mut self, name: &str, copy: usize) -> &mut (Child, ChildStdin, BufReader<ChildStdout>) {
+        self.running.entry((name.to_owned(), copy)).or_insert_with(|| {
+            let server = &Self::config()["mcpServers"][name];
+            let args: Vec<String> = serde_json::from_value(server["args"].clone()).unwrap();
+            let mut command = Command::new(server["command"].as_str().unwrap());
+            command.args(args).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+            for name in ["HOME", "PATH"] {
+                command.env(name, std::env::var(name).unwrap());
+            }
+            let mut child = command.spawn().unwrap();
+            let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+            (child, input, output)
+        })
+    }
+
+    fn send(&mut self, what: &str, copy: usize) {
+        let (tool, args) = what.split_once(' ').unwrap_or((what, "{}"));
+        let first = || Self::config()["mcpServers"].as_object().unwrap().keys().next().unwrap().clone();
+        let (server, tool) = tool.split_once('/').map_or_else(|| (first(), tool), |(s, t)| (s.to_owned(), t));
+        self.asked += 1;
+        let args: Value = serde_json::from_str(args).unwrap();
+        let params = json!({"name": tool, "arguments": args});
+        let call = json!({"jsonrpc": "2.0", "id": self.asked, "method": "tools/call", "params": params});
+        writeln!(self.server(&server, copy).1, "{call}").unwrap();
+    }
+
+    fn ask(&mut self, what: &str, copy: usize) -> Value {
+        self.send(what, copy);
+        let server = what.split_once('/').map_or_else(
+            || Self::config()["mcpServers"].as_object().unwrap().keys().next().unwrap().clone(),
+            |(server, _)| server.to_owned(),
+        );
+        let mut line = String::new();
+        self.server(&server, copy).2.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("no answer to {what}: {line:?}"))
+    }
+}
+
+impl Drop for Servers {
+    /// Closes each server's input, and waits for it to end.
+    fn drop(&mut self) {
+        for (mut child, input, _) in std::mem::take(&mut self.running).into_values() {
+            drop(input);
+            child.wait().unwrap();
+        }
+    }
 }

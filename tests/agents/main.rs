@@ -4,6 +4,7 @@
 
 mod agent;
 mod kit;
+mod runs;
 mod supervise;
 
 use gait::regress::helper;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut tests = Vec::new();
-    for (room, cases) in [("supervise", supervise::TESTS)] {
+    for (room, cases) in [("supervise", supervise::TESTS), ("runs", runs::TESTS)] {
         tests.extend(cases.iter().map(|&(name, case)| {
             Trial::test(format!("{room}::{name}"), move || {
                 case();

@@ -6,15 +6,14 @@ use crate::cli::output::Answer;
 use crate::kernel::error::Result;
 use crate::kernel::fs;
 use crate::mcp::catalog;
+use crate::mcp::door;
 use crate::mcp::process;
+use crate::mcp::relay;
 use crate::mcp::stage::{Stage, Terms};
-use crate::mcp::wire::{Cutter, Frame};
 use crate::runpack::locate;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::{self, Trust};
 use clap::Args;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answer as an MCP server from a runpack; no real server is started or contacted
@@ -23,14 +22,17 @@ use std::sync::{Arc, Mutex, PoisonError};
                         recording does not have gets a tool error that names it.")]
 pub struct ReplayCmd {
     /// Run id, or path of a runpack
-    #[arg(long, value_name = "RUN_ID|PATH")]
-    from: String,
+    #[arg(long, value_name = "RUN_ID|PATH", required_unless_present = "attach")]
+    from: Option<String>,
     /// The server to play, where the run has several
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Write what was asked as a runpack
     #[arg(long, value_name = "FILE")]
     candidate_out: Option<String>,
+    /// Pass on to a replay that runs already: `gait regress run` names it to agents
+    #[arg(long, value_name = "SOCKET", requires = "server", conflicts_with_all = ["from", "candidate_out"])]
+    attach: Option<String>,
     #[command(flatten)]
     signing: SigningArgs,
 }
@@ -49,7 +51,10 @@ impl ReplayCmd {
     }
 
     fn play(self) -> Result<()> {
-        let path = locate::resolve(&self.from)?;
+        if let (Some(socket), Some(server)) = (&self.attach, &self.server) {
+            return relay::run(socket, server);
+        }
+        let path = locate::resolve(self.from.as_deref().unwrap_or_default())?;
         let pack = Pack::open_with(path.as_std_path(), &Trust::ambient()?, &[catalog::ENTRY])?;
         verify::known(&pack.contents)?;
         let stage = Arc::new(Stage::new(Arc::new(pack), Terms::strict())?);
@@ -73,37 +78,7 @@ impl ReplayCmd {
             let _ = at_signal();
             process::die(signal);
         })?;
-        serve(input, output, &stage, &server);
+        door::converse(input, output, &stage, &server);
         end()
-    }
-}
-
-/// Answers line by line until either side closes.
-fn serve(mut input: File, mut output: File, stage: &Stage, server: &str) {
-    let mut buffer = vec![0; 64 << 10];
-    let mut cutter = Cutter::default();
-    loop {
-        let mut answers = String::new();
-        let mut take = |frame: Frame<'_>| {
-            if let Frame::Text(text) = frame {
-                for answer in stage.answer(server, text) {
-                    answers.push_str(&answer);
-                    answers.push('\n');
-                }
-            }
-        };
-        let count = match input.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => 0,
-        };
-        if count == 0 {
-            cutter.end(&mut take);
-        } else {
-            cutter.cut(&buffer[..count], &mut take);
-        }
-        if output.write_all(answers.as_bytes()).is_err() || count == 0 {
-            return;
-        }
     }
 }

@@ -129,6 +129,8 @@ impl SuiteArgs {
             candidates: self.candidates.clone(),
             candidate_dir: self.candidate_dir.clone(),
             require_candidate: self.require_candidate,
+            unchanged: false,
+            steps: None,
             demands,
             threads: self.test_threads,
         })
@@ -146,7 +148,7 @@ impl SuiteArgs {
         let reports = self.cleared()?;
         let plan = self.plan(filters, shard)?;
         plan.refuse_nothing()?;
-        let outcomes = plan.start();
+        let outcomes = plan.start()?;
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }

@@ -4,6 +4,7 @@ use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
 use crate::kernel::json::canon;
 use crate::regress::allowed::Allowed;
+use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::compare::{self, Comparison, Judged};
 use crate::regress::evidence;
@@ -25,14 +26,18 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
     let outcomes = outcomes(subject);
     let told = subject.trials.iter().zip(&outcomes).map(|(trial, outcome)| {
-        json!({
+        let mut told = json!({
             "trial": trial.number,
             "status": verdict::status(outcome),
             "reason_codes": outcome.reason_codes,
             "candidate": trial.path,
             "candidate_digest": digest(trial),
             "diff_digest": diff_digest(subject, trial, outcome),
-        })
+        });
+        if let Some(mishap) = &trial.mishap {
+            told["error"] = mishap.what.as_str().into();
+        }
+        told
     });
     let told: Vec<Value> = told.collect();
     let numbers: Vec<usize> = subject.trials.iter().map(|trial| trial.number).collect();
@@ -55,15 +60,26 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
 pub fn outcomes(subject: &Subject<'_>) -> Vec<Verdict> {
     let fixture = subject.fixture;
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
-    let rules = fixture.settings.rules.as_ref().map(Rules::of);
+    let rules = rules(subject.fixture, subject.unchanged);
     subject.trials.iter().map(|trial| look_at(subject, trial, &allowed, rules.as_ref())).collect()
+}
+
+/// The rules in force. Where there is an agent to run, calls decide.
+fn rules(fixture: &Fixture, unchanged: bool) -> Option<Rules> {
+    match (fixture.settings.rules.as_ref().map(Rules::of), fixture.settings.agent()) {
+        (rules, Some(_)) if unchanged => Some(rules.unwrap_or_else(Rules::plain).tolerances()),
+        (rules, Some(_)) => Some(rules.unwrap_or_else(Rules::plain)),
+        (rules, None) => rules,
+    }
 }
 
 /// Whether `candidate` would pass with `baseline` as the baseline of `fixture`.
 pub fn alike(fixture: &Fixture, baseline: &Pack, candidate: &Pack) -> bool {
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
-    let rules = fixture.settings.rules.as_ref().map(Rules::of);
-    compared(baseline, candidate, &allowed, rules.as_ref()).is_ok_and(|verdict| verdict.reason_codes.is_empty())
+    let (origin, trials, rules) = (Origin::Flag, Vec::new(), rules(fixture, false));
+    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
+    compared(&subject, [baseline, candidate], &allowed, rules.as_ref())
+        .is_ok_and(|verdict| verdict.reason_codes.is_empty())
 }
 
 fn digest(trial: &Trial) -> Value {
@@ -85,23 +101,47 @@ pub fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> V
     canon::of(&told).map_or(Value::Null, |bytes| Digest::of(&bytes).to_string().into())
 }
 
-/// Judges one candidate.
+/// Judges one candidate, and how it was made.
 fn look_at(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option<&Rules>) -> Verdict {
+    let idle = trial.pack.as_ref().map_or(true, |pack| pack.intents.is_empty());
+    let mut verdict = match &trial.mishap {
+        Some(_) if idle => Verdict::default(),
+        _ => judged(subject, trial, allowed, rules),
+    };
+    if let Some(mishap) = &trial.mishap {
+        verdict.fail(mishap.reason_code.code());
+        verdict.evidence.insert_str(0, &format!("{}\n", mishap.what));
+        verdict.detail("error", mishap.what.as_str());
+        if idle {
+            let log = trial.path.with_extension("stderr.txt");
+            verdict.next = format!("cat {}", shell_word(log.as_str()));
+        }
+    }
+    verdict
+}
+
+/// Judges what one candidate holds.
+fn judged(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option<&Rules>) -> Verdict {
     let fixture = subject.fixture;
+    let runs_agent = fixture.settings.agent().is_some();
     let candidate = match &trial.pack {
         Ok(pack) => pack,
         Err(error) => {
-            let code = if trial.path.exists() { "diff_error" } else { "candidate_path_invalid" };
+            let code = match trial.path.exists() {
+                true if subject.origin == Origin::Agent => "candidate_invalid",
+                true => "diff_error",
+                false => "candidate_path_invalid",
+            };
             let mut verdict = Verdict::error(code, &error.to_string());
             verdict.next = format!("gait verify {}", shell_word(trial.path.as_str()));
             return verdict;
         }
     };
-    let mut verdict = compared(&fixture.baseline, candidate, allowed, rules)
+    let mut verdict = compared(subject, [&fixture.baseline, candidate], allowed, rules)
         .unwrap_or_else(|error| Verdict::error("diff_error", &error.to_string()));
-    if candidate.intents.is_empty() && !fixture.baseline.intents.is_empty() {
+    if candidate.intents.is_empty() && (runs_agent || !fixture.baseline.intents.is_empty()) {
         verdict.evidence.insert_str(0, "the candidate holds no call at all\n");
-        if verdict.reason_codes.is_empty() {
+        if runs_agent || verdict.reason_codes.is_empty() {
             verdict.fail("no_calls_captured");
         }
     }
@@ -120,17 +160,18 @@ fn look_at(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Optio
     verdict
 }
 
-/// Compares by file where the packs share call ids and no `match` block says otherwise, as old fixtures expect; else
-/// call by call.
-fn compared(baseline: &Pack, candidate: &Pack, allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
+/// Compares by file where the packs share call ids and neither `match` nor `agent` says otherwise, as old fixtures expect;
+/// else call by call.
+fn compared(subject: &Subject<'_>, packs: [&Pack; 2], allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
+    let [baseline, candidate] = packs;
     let ids: HashSet<&str> = baseline.intents.iter().map(|record| record.intent_id.as_ref()).collect();
     let shared = candidate.intents.iter().any(|record| ids.contains(record.intent_id.as_ref()));
     match rules {
-        Some(rules) => by_call(baseline, candidate, allowed, rules),
+        Some(rules) => by_call(subject, packs, allowed, rules),
         None if shared || baseline.intents.is_empty() || candidate.intents.is_empty() => {
             by_file(baseline, candidate, allowed)
         }
-        None => by_call(baseline, candidate, allowed, &Rules::plain()),
+        None => by_call(subject, packs, allowed, &Rules::plain()),
     }
 }
 
@@ -156,12 +197,24 @@ fn by_file(baseline: &Pack, candidate: &Pack, allowed: &Allowed) -> Result<Verdi
     Ok(verdict)
 }
 
-fn by_call(baseline: &Pack, candidate: &Pack, allowed: &Allowed, rules: &Rules) -> Result<Verdict> {
+fn by_call(
+    subject: &Subject<'_>,
+    [baseline, candidate]: [&Pack; 2],
+    allowed: &Allowed,
+    rules: &Rules,
+) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let comparison = compare::compare(&run::of(baseline)?, &run::of(candidate)?, rules, allowed);
+    let (mut before, mut after) = (run::of(baseline)?, run::of(candidate)?);
+    if subject.fixture.settings.agent().is_some() {
+        run::mark_loose(&mut before, &mut after);
+    }
+    let comparison = compare::compare(&before, &after, rules, allowed);
     verdict.reason_codes.extend(comparison.reasons().map(str::to_owned));
     if !comparison.holds() {
         verdict.evidence = evidence::tell(&comparison);
+        if subject.unchanged {
+            verdict.evidence.insert_str(0, &evidence::irreproducible(&comparison));
+        }
         let entry = |reason| if reason == "status_changed" { RESULTS } else { INTENTS };
         let unexpected: BTreeSet<&str> = comparison.reasons().map(entry).collect();
         verdict.detail("unexpected_files", json!(unexpected));
