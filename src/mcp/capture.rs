@@ -3,6 +3,7 @@
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use crate::mcp::lineage::stat;
+use crate::mcp::{journal, process};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +81,12 @@ pub fn variables(pid: u32) -> Vec<(String, String)> {
         Some((name.to_owned(), value.to_owned()))
     };
     bytes.split(|&byte| byte == 0).filter_map(pair).collect()
+}
+
+/// Asks the recorders that listen, and write in `run_dir`, to end: no client will close them.
+pub fn end_listeners(run_dir: &Utf8Path) -> Result<()> {
+    for pid in journal::find(run_dir)?.iter().filter_map(|path| journal::listener(path)) {
+        process::terminate(pid);
+    }
+    Ok(())
 }

@@ -8,6 +8,8 @@ pub mod candidate;
 pub mod capture;
 pub mod catalog;
 pub mod door;
+#[cfg(feature = "serve")]
+pub mod http;
 pub mod journal;
 pub mod likeness;
 pub mod lineage;

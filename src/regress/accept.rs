@@ -284,6 +284,10 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
         Error::invalid(format!("{}: no trial of fixture {} failed there", request.result, fixture.name))
             .hint("run `gait regress run` first, or name the new baseline with --candidate")
     })?;
+    if let Some(mishap) = Mishap::read(&path)? {
+        let what = format!("{path} is no whole run: {}: {}", mishap.reason_code.code(), mishap.what);
+        return Err(Error::new(Kind::UnsafeRefused, what).hint("accept a run in which the agent came to its end"));
+    }
     let bytes = fs::read(&path, LARGEST)?;
     let trust = Trust::Known(baselines::keys(&request.demands.trust));
     let pack = Pack::read(Source::from_bytes(bytes.clone()), &trust).map_err(|e| e.at(&path))?;

@@ -22,7 +22,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 /// Largest runpack that an agent writes itself, in bytes.
@@ -37,8 +36,17 @@ pub struct Setup {
     pub key: Option<Arc<PrivateKey>>,
     /// Any call gets the next recorded answer of its tool, whatever its arguments.
     pub lenient: bool,
-    /// Told of every trial that starts or ends.
-    pub steps: Option<Sender<Step>>,
+    pub steps: Steps,
+}
+
+/// Whoever is told of every trial that starts or ends.
+#[derive(Clone, Default)]
+pub struct Steps(pub Option<Arc<dyn Fn(&Step) + Send + Sync>>);
+
+impl std::fmt::Debug for Steps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Steps").field(&self.0.is_some()).finish()
+    }
 }
 
 /// A trial that starts or ends.
@@ -70,15 +78,18 @@ pub fn run(fixture: &Fixture, setup: &Setup, folder: &Utf8Path) -> Result<BTreeM
     clear(folder)?;
     let mut mishaps = BTreeMap::new();
     for trial in 1..=fixture.settings.trials.unwrap_or(1) {
-        let step = |ended| Step { fixture: fixture.name.clone(), trial, ended };
-        setup.steps.iter().for_each(|steps| drop(steps.send(step(false))));
+        let step = |ended| {
+            let step = Step { fixture: fixture.name.clone(), trial, ended };
+            setup.steps.0.iter().for_each(|told| told(&step));
+        };
+        step(false);
         let candidate = folder.join(format!("trial_{trial}.zip"));
         let failed = |error: Error| Mishap::new(Cause::AgentFailed, error.to_string());
         if let Some(mishap) = perform(fixture, setup, trial, &candidate).unwrap_or_else(|error| Some(failed(error))) {
             mishap.write(&candidate)?;
             mishaps.insert(trial, mishap);
         }
-        setup.steps.iter().for_each(|steps| drop(steps.send(step(true))));
+        step(true);
     }
     Ok(mishaps)
 }

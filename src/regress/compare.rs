@@ -78,7 +78,11 @@ pub fn compare(baseline: &[Call], candidate: &[Call], rules: &Rules, allowed: &A
     let (left, right) = (links(baseline), links(candidate));
     let mut names = Names::default();
     let a = features::of(baseline, rules, &left, &mut names);
-    let b = features::of(candidate, rules, &right, &mut names);
+    let mut b = features::of(candidate, rules, &right, &mut names);
+    // A call the recording had no answer to is no recorded one, whatever else is asked.
+    for (features, _) in b.iter_mut().zip(candidate).filter(|(_, call)| call.loose) {
+        features.stand_alone(&mut names);
+    }
     let pairs = align::align(&a, &b, rules.order == Order::Strict);
     let partners = pairs.iter().filter_map(|pair| Some((pair.baseline?, pair.candidate?))).collect();
     let judge = Judge { baseline, candidate, rules, allowed, links: left, partners };

@@ -11,7 +11,7 @@
 use crate::config::suite::{self, Suite};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
-use crate::regress::agent::{Setup, Step};
+use crate::regress::agent::{Setup, Steps};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
@@ -19,6 +19,7 @@ use crate::regress::graders;
 use crate::regress::helper;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
+use crate::regress::produce::{self, Produced};
 use crate::regress::select::{self, Filters, Selected};
 use crate::regress::shard::{self, Part};
 use crate::regress::supervise;
@@ -27,12 +28,12 @@ use crate::report::model::{Exercised, Report, Shard};
 use crate::runpack::record::PRODUCER;
 use crate::runpack::verify::Trust;
 use crate::sign::keyring;
+use camino::Utf8Path;
 use libtest_mimic::{Arguments, FormatSetting};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 /// What is to be run, and how.
 #[derive(Debug, Clone)]
@@ -50,8 +51,7 @@ pub struct Options {
     pub demands: Demands,
     /// Whether the baseline can be reproduced is asked, and nothing else.
     pub unchanged: bool,
-    /// Told of every run of an agent.
-    pub steps: Option<Sender<Step>>,
+    pub steps: Steps,
     /// Threads; one per core unless given.
     pub threads: Option<NonZero<usize>>,
 }
@@ -137,19 +137,31 @@ impl Plan {
         names
     }
 
-    /// Whether today's agents are run.
-    pub fn runs_agents(&self) -> bool {
-        self.fixtures.iter().any(|selected| selected.listed.settings.agent().is_some())
+    /// How many times agents are to be run, unless candidates are given.
+    pub fn agent_runs(&self) -> u64 {
+        let settings = self.fixtures.iter().map(|selected| &selected.listed.settings);
+        settings.filter(|settings| settings.agent().is_some()).map(|settings| settings.trials.unwrap_or(1)).sum()
+    }
+
+    /// Only runs the agents, and leaves their candidates below `dir`.
+    pub fn candidates(&self, dir: &Utf8Path) -> Result<Vec<Produced>> {
+        let rules = self.ready()?;
+        Ok(produce::all(&self.fixtures, &rules, self.threads, dir))
+    }
+
+    /// The rules with what running agents takes.
+    fn ready(&self) -> Result<Rules> {
+        let mut rules = Rules::clone(&self.rules);
+        if self.agent_runs() > 0 {
+            rules.agents.key = keyring::default_private()?.map(Arc::new);
+            supervise::end_all_on_signals()?;
+        }
+        Ok(rules)
     }
 
     /// Starts judging in the background, agents too. `InvalidInput`: the key that signs what they do cannot be used.
     pub fn start(&self) -> Result<Arc<Outcomes>> {
-        let mut rules = Rules::clone(&self.rules);
-        if self.runs_agents() {
-            rules.agents.key = keyring::default_private()?.map(Arc::new);
-            supervise::end_all_on_signals()?;
-        }
-        Ok(pool::start(self.fixtures.clone(), Arc::new(rules), self.threads))
+        Ok(pool::start(self.fixtures.clone(), Arc::new(self.ready()?), self.threads))
     }
 
     /// Shows the cases as libtest does while they are judged.
@@ -225,7 +237,7 @@ pub fn main_with(config: &str) -> ExitCode {
             candidate_dir: std::env::var(candidate::DIR_VAR).ok(),
             require_candidate: false,
             unchanged: false,
-            steps: None,
+            steps: Steps::default(),
             demands: Demands { trust, require_signature: false, strict: true },
             threads: arguments.test_threads.and_then(NonZero::new),
         })

@@ -1,7 +1,7 @@
 //! Recorded runs as test cases: a fixture is a runpack, a case is one grader on it.
 //!
 //! Verbs: `init` (a runpack becomes a fixture), `discover` (what there is to run), `compare` (two runs call by call:
-//! `align`, then accept or fail by `tolerance`), `harness` (load, grade, report; as libtest cases too), `accept` (a
+//! `align`, then accept or fail by `tolerance`), `agent` (today's agent run against the recording, under `supervise`), `harness` (load, grade, report; as libtest cases too), `accept` (a
 //! candidate becomes the baseline, `baselines` the signed chain of such decisions).
 //!
 //! **Invariant:** never green on nothing: what could not be loaded, selected or compared is said, and fails.
@@ -29,6 +29,7 @@ pub mod likeness;
 pub mod links;
 pub mod mishap;
 pub mod pool;
+pub mod produce;
 pub mod run;
 pub mod select;
 pub mod shard;

@@ -25,6 +25,7 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
     }
     let mut servers = Servers::default();
     for step in script {
+        let step = &spelled_out(step);
         let (word, rest) = step.split_once(' ').unwrap_or((step, ""));
         match word {
             // call [server/]tool args: asks, and says what was answered.
@@ -41,6 +42,14 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
             "storm" => {
                 for _ in 0..30 {
                     servers.ask(rest, 0);
+                }
+            }
+            "cwd" => writeln!(std::io::stdout(), "{}", std::env::current_dir().unwrap().display()).unwrap(),
+            // Only in this trial.
+            "only" => {
+                let (trial, code) = rest.split_once(" exit ").unwrap();
+                if std::env::var("GAIT_REGRESS_TRIAL").unwrap() == trial {
+                    return Some(ExitCode::from(code.parse::<u8>().unwrap()));
                 }
             }
             "copy" => {
@@ -84,6 +93,11 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
         }
     }
     Some(ExitCode::SUCCESS)
+}
+
+/// The step with the value of the one variable it may name.
+fn spelled_out(step: &str) -> String {
+    step.replace("$SHOP_TOKEN", &std::env::var("SHOP_TOKEN").unwrap_or_default())
 }
 
 /// The first argument that makes this program a server.
@@ -132,7 +146,9 @@ impl Servers {
                 command.env(name, std::env::var(name).unwrap());
             }
             let mut child = command.spawn().unwrap();
-            let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+            let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+            writeln!(input, "{}", json!({"jsonrpc": "2.0", "id": "list", "method": "tools/list"})).unwrap();
+            output.read_line(&mut String::new()).unwrap();
             (child, input, output)
         })
     }

@@ -65,8 +65,18 @@ impl Place {
         said(self.command(env!("CARGO_BIN_EXE_gait"), args).output().unwrap(), args, code)
     }
 
+    /// What gait answers as JSON.
+    pub fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.gait(args, 0)).unwrap()
+    }
+
     /// Captures an agent that follows `script` with servers of these names, and makes a fixture `base` of it.
     pub fn fixture(&self, servers: &[&str], script: &[&str]) {
+        self.fixture_with(servers, script, &[]);
+    }
+
+    /// As [`Place::fixture`], with variables in the environment of the capture.
+    pub fn fixture_with(&self, servers: &[&str], script: &[&str], env: &[(&str, &str)]) {
         let server = |name: &&str| {
             let own = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
             let args = json!(["mcp", "record", "--server", name, "--", own, SERVER]);
@@ -78,7 +88,8 @@ impl Place {
         let mut args = vec!["run", "capture", "--run-id", "base", "--"];
         args.extend(agent.iter().map(String::as_str));
         let mut command = self.command(env!("CARGO_BIN_EXE_gait"), &args);
-        said(command.env("GAIT_MCP_CONFIG", self.file("recorders.json")).output().unwrap(), &args, 0);
+        command.env("GAIT_MCP_CONFIG", self.file("recorders.json")).envs(env.iter().copied());
+        said(command.output().unwrap(), &args, 0);
         self.gait(&["regress", "init", "--from", "base"], 0);
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod agent;
+mod behaviour;
 mod kit;
 mod runs;
 mod supervise;
@@ -25,8 +26,12 @@ fn main() -> ExitCode {
         supervise::start(job);
         return ExitCode::SUCCESS;
     }
+    // A user's crate: the harness is all its test target holds.
+    if std::env::var("AGENTS_TEST_ROLE").is_ok_and(|role| role == "harness") {
+        return gait::regress::harness::main();
+    }
     let mut tests = Vec::new();
-    for (room, cases) in [("supervise", supervise::TESTS), ("runs", runs::TESTS)] {
+    for (room, cases) in [("supervise", supervise::TESTS), ("runs", runs::TESTS), ("behaviour", behaviour::TESTS)] {
         tests.extend(cases.iter().map(|&(name, case)| {
             Trial::test(format!("{room}::{name}"), move || {
                 case();

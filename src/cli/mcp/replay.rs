@@ -2,6 +2,7 @@
 
 use crate::cli::args::SigningArgs;
 use crate::cli::exit::Exit;
+use crate::cli::mcp::listen;
 use crate::cli::output::Answer;
 use crate::kernel::error::Result;
 use crate::kernel::fs;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Answer as an MCP server from a runpack; no real server is started or contacted
 #[derive(Debug, Args)]
 #[command(after_help = "A tool call gets the first unused recorded result of the same tool and arguments; a call the \
-                        recording does not have gets a tool error that names it.")]
+                        recording does not have gets a tool error that names it. With --listen, SIGINT or SIGTERM ends it.")]
 pub struct ReplayCmd {
     /// Run id, or path of a runpack
     #[arg(long, value_name = "RUN_ID|PATH", required_unless_present = "attach")]
@@ -27,6 +28,12 @@ pub struct ReplayCmd {
     /// The server to play, where the run has several
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
+    /// Answer on streamable HTTP there, and plain tool calls beside it; with port 0 on any free one, which is printed
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// What clients on other machines call this one; without it only this machine is answered
+    #[arg(long, value_name = "HOST", requires = "listen")]
+    allow_host: Vec<String>,
     /// Write what was asked as a runpack
     #[arg(long, value_name = "FILE")]
     candidate_out: Option<String>,
@@ -58,7 +65,6 @@ impl ReplayCmd {
         let pack = Pack::open_with(path.as_std_path(), &Trust::ambient()?, &[catalog::ENTRY])?;
         verify::known(&pack.contents)?;
         let stage = Arc::new(Stage::new(Arc::new(pack), Terms::strict())?);
-        let server = stage.server(self.server.as_deref())?;
         let out = match &self.candidate_out {
             Some(out) => Some((fs::output_path(out)?, self.signing.key()?)),
             None => None,
@@ -72,6 +78,11 @@ impl ReplayCmd {
                 None => Ok(()),
             }
         };
+        if let Some(at) = &self.listen {
+            listen::replay(stage, self.server.as_deref(), at, &self.allow_host)?;
+            return end();
+        }
+        let server = stage.server(self.server.as_deref())?;
         let (input, output) = process::take_streams()?;
         let at_signal = end.clone();
         process::on_end_signals(move |signal| {

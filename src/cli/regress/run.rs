@@ -3,10 +3,12 @@
 use crate::cli::args::TrustArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, Answer};
+use crate::cli::regress::progress::Progress;
 use crate::cli::regress::reports::{ReportArgs, Reports};
 use crate::config::project::Project;
 use crate::config::suite;
 use crate::kernel::error::{Error, Result};
+use crate::regress::agent::Steps;
 use crate::regress::case::shell_word;
 use crate::regress::fixture::Demands;
 use crate::regress::graders::LOAD;
@@ -41,6 +43,10 @@ pub struct RunCmd {
     /// Run one of N parts, each fixture in exactly one of them: for several machines, see `merge`
     #[arg(long, value_name = "K/N")]
     shard: Option<Part>,
+    /// Prove that today's agent still makes every recorded call in order, and name the recorded values it does not make
+    /// again; nothing else is judged
+    #[arg(long, conflicts_with_all = ["candidates", "candidate_dir"])]
+    unchanged: bool,
 }
 
 /// Which suite is run and how it is shown.
@@ -101,13 +107,13 @@ impl RunCmd {
     pub fn run(self, json: bool) -> Result<Answer> {
         let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
         if self.list {
-            let plan = self.suite.plan(filters, self.shard)?;
+            let plan = self.suite.plan(filters, self.shard, self.unchanged, Steps::default())?;
             let names = plan.names();
             let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
             let notes = plan.warnings.into_iter().map(|warning| format!("warning: {warning}"));
             return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(notes));
         }
-        self.suite.run(filters, self.shard, json)?.answer(json)
+        self.suite.run(filters, self.shard, self.unchanged, json)?.answer(json)
     }
 }
 
@@ -116,7 +122,7 @@ impl SuiteArgs {
         if self.config.is_empty() { suite::DEFAULT_PATH } else { &self.config }
     }
 
-    fn plan(&self, filters: Filters, shard: Option<Part>) -> Result<Plan> {
+    fn plan(&self, filters: Filters, shard: Option<Part>, unchanged: bool, steps: Steps) -> Result<Plan> {
         let demands = Demands {
             trust: self.trust.trust()?,
             require_signature: self.require_signature || Project::load()?.require_signature,
@@ -129,8 +135,8 @@ impl SuiteArgs {
             candidates: self.candidates.clone(),
             candidate_dir: self.candidate_dir.clone(),
             require_candidate: self.require_candidate,
-            unchanged: false,
-            steps: None,
+            unchanged,
+            steps,
             demands,
             threads: self.test_threads,
         })
@@ -144,11 +150,13 @@ impl SuiteArgs {
     }
 
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
-    pub fn run(&self, filters: Filters, shard: Option<Part>, quiet: bool) -> Result<Ran> {
+    pub fn run(&self, filters: Filters, shard: Option<Part>, unchanged: bool, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let plan = self.plan(filters, shard)?;
+        let progress = Progress::new();
+        let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
         let outcomes = plan.start()?;
+        progress.during(plan.agent_runs(), || outcomes.wait_for_all());
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }
