@@ -7,6 +7,7 @@
 pub mod app;
 pub mod args;
 pub mod chain;
+pub mod demo;
 pub mod exit;
 pub mod keys;
 pub mod mcp;

@@ -7,6 +7,7 @@ mod candidates;
 mod cases;
 mod compare;
 mod config;
+mod demo;
 mod global;
 mod init;
 mod killed;
