@@ -362,10 +362,6 @@ fn mishap(candidate: &Utf8Path) -> Option<Mishap> {
 
 /// Whether the fixture would load with this pack as its baseline.
 fn usable(path: &Utf8Path, pack: &Pack, fixture: &Fixture, demands: &Demands) -> Result<()> {
-    if let Some(mishap) = mishap(path) {
-        let what = format!("{path} is no whole run: {}", mishap.what);
-        return Err(Error::invalid(what).code(mishap.reason_code.code()).hint("mend the agent and run it again"));
-    }
     if pack.contents.manifest.manifest_digest == fixture.baseline.contents.manifest.manifest_digest {
         return Err(Error::invalid(format!("{path} is the baseline of fixture {} already", fixture.name)));
     }

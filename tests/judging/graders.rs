@@ -82,8 +82,11 @@ fn an_agent_that_failed_is_within_no_budget_and_no_baseline() {
     for grade in result["graders"].as_array().unwrap().iter().take(2) {
         assert_eq!(grade["reason_codes"], json!(["agent_failed"]), "{grade}");
     }
-    let out = gait.args(&["regress", "accept", "a", "--reason", "r", "--json"]).code(6).json();
-    assert_eq!(out["reason_code"], "agent_failed");
+    let out = gait.args(&["regress", "accept", "a", "--reason", "r", "--json"]).code(8).json();
+    assert!(
+        out["error"].as_str().unwrap().contains("is no whole run: agent_failed: the agent ended with exit 3"),
+        "{out}"
+    );
 }
 
 #[test]

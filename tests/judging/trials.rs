@@ -101,6 +101,16 @@ fn a_flaky_pass_is_told() {
 }
 
 #[test]
+fn only_trials_have_a_word_about_mishaps_beside_them() {
+    let gait = base("");
+    gait.file("gait-out/runpack_same.json", r#"{"run": {}}"#);
+    gait.run("regress run --candidate same").code(0);
+    gait.copy("gait-out/runpack_same.zip", "new/a/trial_1.zip");
+    gait.file("new/a/trial_1.json", r#"{"run": {}}"#);
+    gait.run("regress run --candidate-dir new").code(5).says(&["new/a/trial_1.json tells of no mishap"]);
+}
+
+#[test]
 fn as_many_trials_as_were_asked_for() {
     for (trials, want) in [
         (vec![], (5, "candidate_not_provided")),
