@@ -8,6 +8,7 @@ use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::kernel::json::encode;
 use crate::kernel::lock::{self, Lock};
+use crate::mcp::candidate::UNMATCHED;
 use crate::regress::baselines::{self, Acceptance, Chain, Standing};
 use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial};
@@ -60,6 +61,7 @@ pub struct Plan {
     pub diff_digest: String,
     /// Where the last run had several trials.
     pub outlook: Option<Outlook>,
+    unanswered: usize,
     record: Acceptance,
     chain: Chain,
     bytes: Vec<u8>,
@@ -86,6 +88,9 @@ pub struct Accepted {
     pub baselines: String,
     /// An acceptance that was cut off was finished, and nothing else was done.
     pub finished: bool,
+    /// Calls that were answered by no recording; their answer is the replay's tool error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<usize>,
 }
 
 /// One trial of a fixture, as a result tells it.
@@ -202,6 +207,7 @@ pub fn plan(request: &Request) -> Result<Plan> {
         candidate: Some(fresh.path),
         diff_digest: fresh.diff_digest,
         outlook: fresh.outlook,
+        unanswered: fresh.unanswered,
         record,
         chain,
         bytes: fresh.bytes,
@@ -250,6 +256,7 @@ fn finish(
         candidate: None,
         diff_digest: record.diff_digest.clone(),
         outlook: None,
+        unanswered: 0,
         config: config(suite, &fixture.name, &record.run_id)?,
         record,
         chain,
@@ -268,6 +275,7 @@ struct Fresh {
     run_id: String,
     manifest_digest: String,
     diff_digest: String,
+    unanswered: usize,
     evidence: String,
     outlook: Option<Outlook>,
 }
@@ -292,6 +300,7 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     let trust = Trust::Known(baselines::keys(&request.demands.trust));
     let pack = Pack::read(Source::from_bytes(bytes.clone()), &trust).map_err(|e| e.at(&path))?;
     usable(&path, &pack, fixture, &request.demands)?;
+    let unanswered = pack.intents.iter().filter(|intent| intent.intent_id.starts_with(UNMATCHED)).count();
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
     let told = shown.iter().position(|trial| trial.candidate == path);
@@ -317,7 +326,7 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     let sound = trials.iter().filter(|other| other.mishap.is_none()).filter_map(|other| other.pack.as_ref().ok());
     let alike = trial.pack.as_ref().map_or(0, |new| sound.filter(|pack| diff::alike(fixture, new, pack)).count());
     let outlook = (!trials.is_empty()).then(|| Outlook::of(&fixture.settings, 1 + alike, 1 + trials.len()));
-    Ok(Fresh { path: trial.path, bytes, run_id, manifest_digest, diff_digest, evidence, outlook })
+    Ok(Fresh { path: trial.path, bytes, run_id, manifest_digest, diff_digest, unanswered, evidence, outlook })
 }
 
 /// Judges the trials as the last run did. Each has to differ from the baseline as that run showed; the digest of what
@@ -383,7 +392,7 @@ impl Plan {
     /// Writes record, runpack, `fixture.json` and `gait.yaml` in this order, each whole or not at all. Cut off between
     /// two of them, the fixture does not load, and says that the same command finishes it.
     pub fn apply(self, key: &PrivateKey, clock: Clock) -> Result<Accepted> {
-        let Self { mut record, mut chain, mut metadata, dir, lock, .. } = self;
+        let Self { mut record, mut chain, mut metadata, dir, lock, unanswered, .. } = self;
         let finished = self.candidate.is_none();
         if !finished {
             record.created_at = clock.now();
@@ -413,6 +422,7 @@ impl Plan {
             record_digest: last.digest.clone(),
             baselines: dir.join(baselines::FILE).into_string(),
             finished,
+            unanswered: (unanswered > 0).then_some(unanswered),
         })
     }
 

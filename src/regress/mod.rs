@@ -24,6 +24,7 @@ pub mod graders;
 pub mod harness;
 pub mod helper;
 pub mod init;
+pub mod job;
 pub mod judge;
 pub mod likeness;
 pub mod links;
@@ -37,4 +38,5 @@ pub mod supervise;
 pub mod tolerance;
 pub mod trials;
 pub mod verdict;
+#[cfg(unix)]
 pub mod warden;

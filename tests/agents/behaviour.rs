@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 pub const TESTS: Tests = &[
     ("several_servers_are_one_list", several_servers_are_one_list),
+    ("every_door_leads_to_one_list", every_door_leads_to_one_list),
     ("what_was_sent_counts_however_it_ends", what_was_sent_counts_however_it_ends),
     ("a_tolerance_answers_and_is_named", a_tolerance_answers_and_is_named),
     ("a_stop_ends_the_trial", a_stop_ends_the_trial),
@@ -52,6 +53,23 @@ fn several_servers_are_one_list() {
     assert_eq!(diff["reason_codes"], json!(["call_extra", "call_moved", "unmatched_request"]), "{out}");
     assert_eq!(tools(&place, "trial_1"), ["shop.lookup", "shop.refund", "post.mail", "shop.refund"]);
     place.gait(&["verify", "--require-signature", "gait-out/regress/base/trial_1.zip"], 0);
+}
+
+fn every_door_leads_to_one_list() {
+    if cfg!(not(feature = "serve")) {
+        return;
+    }
+    let place = Place::new();
+    place.fixture(&["the-shop"], &[LOOKUP, REFUND, r#"call mail {"to": "a"}"#]);
+    let script = ["url GAIT_MCP_THE_SHOP_URL", &REFUND.replace("call", "post"), r#"call mail {"to": "a"}"#];
+    place.suite(&script, "");
+    place.regress(&[], 0);
+    let said = place.text("gait-out/regress/base/trial_1.stdout.txt");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].contains(r#""text":"lookup {\"order\":7}""#), "{said}");
+    let answer: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(answer["status"], "ok", "{said}");
+    assert_eq!(answer["result"]["content"][0]["type"], "text", "{said}");
 }
 
 fn what_was_sent_counts_however_it_ends() {
@@ -228,6 +246,12 @@ fn what_an_agent_does_can_be_accepted() {
     place.gait(&["regress", "accept", "base", "--reason", "refund first"], 0);
     place.regress(&[], 0);
     place.gait(&["regress", "log", "base"], 0);
+    // A call that nothing was recorded for keeps the answer it got, which is told.
+    place.suite(&[REFUND, LOOKUP, r#"call delete {"x": 1}"#], "");
+    place.regress(&[], 5);
+    let out = place.gait(&["regress", "accept", "base", "--reason", "deletes now"], 0);
+    assert!(out.contains("warning: 1 of its calls had no recorded answer"), "{out}");
+    place.regress(&[], 0);
     // Half a run is no baseline.
     place.suite(&[REFUND, "exit 1"], "");
     place.regress(&[], 5);

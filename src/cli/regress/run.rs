@@ -152,7 +152,7 @@ impl SuiteArgs {
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
     pub fn run(&self, filters: Filters, shard: Option<Part>, unchanged: bool, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let progress = Progress::new();
+        let progress = Progress::on_terminal();
         let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
         let outcomes = plan.start()?;
