@@ -3,6 +3,7 @@
 #[cfg(feature = "action")]
 use crate::cli::action::cmd::ActionCmd;
 use crate::cli::chain;
+use crate::cli::demo::live;
 use crate::cli::exit::{self, Exit};
 use crate::cli::init::InitCmd;
 use crate::cli::keys::KeysCmd;
@@ -71,7 +72,8 @@ const LABELS: [(&str, &str); 6] = [
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    if let Some(code) = helper::play(args.get(1..).unwrap_or_default()) {
+    let rest = args.get(1..).unwrap_or_default();
+    if let Some(code) = helper::play(rest).or_else(|| live::play(rest)) {
         return code;
     }
     let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");

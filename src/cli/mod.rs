@@ -9,6 +9,7 @@ pub mod action;
 pub mod app;
 pub mod args;
 pub mod chain;
+pub mod demo;
 pub mod exit;
 pub mod init;
 pub mod keys;

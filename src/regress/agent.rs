@@ -1,8 +1,9 @@
 //! Today's agent run against the recording: what it asks becomes the candidate of a trial.
 
 use crate::config::agent::{Agent, OnUnmatched};
+use crate::kernel::clock::Stopwatch;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::fs;
+use crate::kernel::fs::{self, SETTINGS_LIMIT};
 use crate::kernel::lock::{self, Lock};
 #[cfg(feature = "serve")]
 use crate::mcp::http;
@@ -140,11 +141,15 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
         stderr: candidate.with_extension("stderr.txt"),
         timeout: agent.timeout(),
     };
+    let watch = Stopwatch::start();
     let report = supervise::start_in(&program, Some(place)).and_then(|running| {
         let stop = running.stop();
         stage.when_stopped(move || stop.now());
         running.wait()
     });
+    if fixture.settings.budget.is_some_and(|budget| budget.max_seconds.is_some()) {
+        fs::write(seconds(candidate), format!("{:.3}\n", watch.elapsed().as_secs_f64()).as_bytes())?;
+    }
     drop(doors);
     if own.is_file() {
         fs::write(candidate, &fs::read(&own, LARGEST)?)?;
@@ -152,6 +157,17 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
         stage.write_candidate(candidate, setup.key.as_deref())?;
     }
     Ok(mishap(&report, agent, &stage, &program.stderr))
+}
+
+/// Beside a candidate: how long its agent took, where there is a budget of seconds.
+fn seconds(candidate: &Utf8Path) -> Utf8PathBuf {
+    candidate.with_extension("seconds.txt")
+}
+
+/// How long the agent took that left this candidate, here or elsewhere; none where nobody measured it.
+pub fn elapsed(candidate: &Utf8Path) -> Option<Duration> {
+    let text = fs::read_text(seconds(candidate), SETTINGS_LIMIT).ok()?;
+    Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
 }
 
 /// The open ways to a stage. Dropped, they close.

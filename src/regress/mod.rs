@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod features;
 pub mod fixture;
 pub mod grade;
+pub mod graders;
 pub mod harness;
 pub mod helper;
 pub mod init;

@@ -1,7 +1,7 @@
 //! Cases as libtest knows them: trials that wait for their fixture's outcome.
 
 use crate::kernel::error::Error;
-use crate::regress::judge::LOAD;
+use crate::regress::graders::LOAD;
 use crate::regress::pool::Outcomes;
 use crate::regress::select::Selected;
 use crate::report::model::Case;

@@ -230,7 +230,7 @@ fn flaky_agents_are_told() {
     place.suite(&["only 2 exit 9", LOOKUP, REFUND], "trials: 3\nmin_pass: 2");
     let (out, diff) = place.regress(&[], 0);
     assert_eq!((&diff["details"]["flaky"], &diff["details"]["passes"]), (&json!(true), &json!(2)));
-    assert!(out.contains("flaky: base/diff (trial 2 agent_failed)"), "{out}");
+    assert!(out.contains("flaky: base/diff (trial 2: agent_failed)"), "{out}");
     assert_eq!(diff["details"]["trials"][1]["error"], "the agent ended with exit 9");
     // A later run with fewer trials leaves none of the earlier ones.
     place.suite(&[LOOKUP, REFUND], "");
