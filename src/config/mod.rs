@@ -2,7 +2,8 @@
 //!
 //! Verbs: `document` (YAML or JSON to a tree that knows lines and columns), `suite` (`gait.yaml`), `rules` (its
 //! `match` blocks), `edit` (one fixture
-//! more in a `gait.yaml`), `project` (`.gait/config.yaml`).
+//! more in a `gait.yaml`), `project` (`.gait/config.yaml`), `scalar` (numbers and texts
+//! by the way they are written).
 //!
 //! **Invariant:** a key nobody knows is never silently ignored; it is reported with its place.
 
@@ -10,4 +11,5 @@ pub mod document;
 pub mod edit;
 pub mod project;
 pub mod rules;
+pub mod scalar;
 pub mod suite;

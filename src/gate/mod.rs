@@ -1,7 +1,30 @@
 //! May this tool call proceed, and what was decided about it?
 //!
-//! Verbs: `trace` (read and verify the signed record of one decision).
+//! Verbs: `intent` and `parse` (read a call and a policy), `evaluate` (policy and call to outcome), `decide` (evaluate,
+//! then each guard in order, then the trace), `explain`, `format`, `rehearse` (a policy tried on recorded calls),
+//! `trace` (read and verify the signed record of one decision).
 //!
 //! **Invariant:** what a decision or a signature does not cover is refused, never read past.
 
+pub mod args;
+pub mod cases;
+pub mod domain;
+pub mod evaluate;
+pub mod explain;
+pub mod format;
+pub mod freeze;
+pub mod intent;
+pub mod model;
+pub mod number;
+pub mod parse;
+pub mod parse_args;
+pub mod pattern;
+pub mod policy;
+pub mod recorded;
+pub mod rehearse;
+pub mod remark;
+pub mod rule;
+pub mod target;
+pub mod template;
+pub mod text;
 pub mod trace;
