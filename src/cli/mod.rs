@@ -5,13 +5,18 @@
 //! **Invariant:** only this room prints, and only this room knows exit codes.
 
 pub mod app;
+pub mod approve;
 pub mod args;
 pub mod chain;
+pub mod delegate;
+pub mod effective;
 pub mod exit;
+pub mod gate;
 pub mod keys;
 pub mod mcp;
 pub mod migrate;
 pub mod output;
+pub mod policy;
 pub mod regress;
 pub mod run;
 pub mod session;

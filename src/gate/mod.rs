@@ -6,25 +6,35 @@
 //!
 //! **Invariant:** what a decision or a signature does not cover is refused, never read past.
 
+pub mod approval;
 pub mod args;
 pub mod cases;
+pub mod credential;
+pub mod decide;
+pub mod delegation;
 pub mod domain;
 pub mod evaluate;
 pub mod explain;
 pub mod format;
 pub mod freeze;
+pub mod guard;
 pub mod intent;
+pub mod kill;
+pub mod limit;
 pub mod model;
 pub mod number;
 pub mod parse;
 pub mod parse_args;
 pub mod pattern;
 pub mod policy;
+pub mod record;
 pub mod recorded;
 pub mod rehearse;
 pub mod remark;
 pub mod rule;
+pub mod signing;
 pub mod target;
 pub mod template;
 pub mod text;
+pub mod token;
 pub mod trace;
