@@ -110,7 +110,8 @@ impl MintCmd {
         let (key, warning) = self.key.signing().key()?;
         plain("delegator", &self.delegator)?;
         plain("delegate", &self.delegate)?;
-        let (intent_digest, policy_digest) = (self.intent_digest.unwrap_or_default(), self.policy_digest.unwrap_or_default());
+        let (intent_digest, policy_digest) =
+            (self.intent_digest.unwrap_or_default(), self.policy_digest.unwrap_or_default());
         digest_holds("intent-digest", &intent_digest, false)?;
         digest_holds("policy-digest", &policy_digest, false)?;
         let grant = Delegated {
@@ -126,7 +127,8 @@ impl MintCmd {
         token.write(&fs::output_path(&path)?)?;
         let mut value = described(&token, &path, &token.grant.scope);
         value["key_id"] = key.public().id().into();
-        value["description"] = format!("{} acts for {}", token.grant.delegate_identity, token.grant.delegator_identity).into();
+        value["description"] =
+            format!("{} acts for {}", token.grant.delegate_identity, token.grant.delegator_identity).into();
         if let Some(warning) = warning {
             value["warnings"] = json!([warning]);
         }

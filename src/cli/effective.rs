@@ -181,7 +181,8 @@ impl Flags {
         let mut merge = Merge { project, sources: BTreeMap::new() };
         let m = &mut merge;
         let policy = m.take("policy", self.policy, None).ok_or_else(|| {
-            Error::invalid("no policy to hold the call to").hint("add --policy, or set gate.policy in .gait/config.yaml")
+            Error::invalid("no policy to hold the call to")
+                .hint("add --policy, or set gate.policy in .gait/config.yaml")
         })?;
         let intent = present(self.intent).ok_or_else(|| Error::invalid("no call to decide: --intent is missing"))?;
         let profile = m.take("profile", self.profile, Some("standard")).unwrap_or_default();
@@ -212,7 +213,11 @@ impl Flags {
             trust: None,
         };
         let state = m.take("rate_limit_state", self.rate_limit_state, Some(limit::DEFAULT_STATE)).unwrap_or_default();
-        let broker = broker(m, profile, [self.credential_broker, self.credential_env_prefix, self.credential_command, self.credential_command_args])?;
+        let broker = broker(
+            m,
+            profile,
+            [self.credential_broker, self.credential_env_prefix, self.credential_command, self.credential_command_args],
+        )?;
         let credential_ref = m.take("credential_ref", self.credential_ref, None).unwrap_or_default();
         let scopes = m.take("credential_scopes", self.credential_scopes, None).unwrap_or_default();
         let switch = m.take("kill_switch_state", self.kill_switch_state, None);
@@ -230,7 +235,10 @@ impl Flags {
             signing,
             approvals: Tokens { paths: paths(self.approval_token, self.approval_token_chain), verifying: approvals },
             approval_ref: self.approval_token_ref.unwrap_or_default().trim().to_owned(),
-            delegations: Tokens { paths: paths(self.delegation_token, self.delegation_token_chain), verifying: delegations },
+            delegations: Tokens {
+                paths: paths(self.delegation_token, self.delegation_token_chain),
+                verifying: delegations,
+            },
             broker,
             credential_ref,
             credential_scopes: text::csv(&scopes),
@@ -241,7 +249,12 @@ impl Flags {
             correlation_id: correlation_id.to_owned(),
             clock,
         };
-        Ok(Effective { policy: policy.trim().to_owned(), intent: intent.trim().to_owned(), settings, sources: merge.sources })
+        Ok(Effective {
+            policy: policy.trim().to_owned(),
+            intent: intent.trim().to_owned(),
+            settings,
+            sources: merge.sources,
+        })
     }
 }
 
@@ -253,7 +266,8 @@ fn broker(m: &mut Merge, profile: Profile, [name, prefix, program, args]: [Optio
     let allowlist = std::env::var(credential::ALLOWLIST_VAR).ok().filter(|list| !text::csv(list).is_empty());
     let broker = Broker::resolve(&name, &prefix, &program, &args, allowlist.as_deref())?;
     if profile == Profile::OssProd && matches!(broker, Broker::Command { .. }) && allowlist.is_none() {
-        let what = format!("profile oss-prod runs no credential command that {} does not name", credential::ALLOWLIST_VAR);
+        let what =
+            format!("profile oss-prod runs no credential command that {} does not name", credential::ALLOWLIST_VAR);
         return Err(Error::invalid(what));
     }
     Ok(broker)

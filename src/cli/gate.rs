@@ -205,7 +205,10 @@ impl Found {
                 out.push('\n');
             }
         };
-        let simulated = format!("simulate: would_have_blocked={} simulated_verdict={}", self.would_have_blocked, self.simulated_verdict);
+        let simulated = format!(
+            "simulate: would_have_blocked={} simulated_verdict={}",
+            self.would_have_blocked, self.simulated_verdict
+        );
         line(self.simulate_mode, simulated);
         line(!self.reason_codes.is_empty(), format!("reasons: {}", self.reason_codes.join(",")));
         line(!self.violations.is_empty(), format!("violations: {}", self.violations.join(",")));
@@ -214,7 +217,10 @@ impl Found {
         line(self.approval_audit_path.is_some(), format!("approval audit: {}", path(&self.approval_audit_path)));
         line(self.delegation_required, format!("delegations: {}", self.valid_delegations));
         line(self.delegation_audit_path.is_some(), format!("delegation audit: {}", path(&self.delegation_audit_path)));
-        line(!self.credential_ref.is_empty(), format!("credential: {} ({})", self.credential_ref, self.credential_issuer));
+        line(
+            !self.credential_ref.is_empty(),
+            format!("credential: {} ({})", self.credential_ref, self.credential_issuer),
+        );
         let evidence = format!("credential evidence: {}", path(&self.credential_evidence_path));
         line(self.credential_evidence_path.is_some(), evidence);
         for warning in &self.warnings {

@@ -98,7 +98,8 @@ impl Project {
             project.mcp_serve = McpServe::of(document.fields(node, "`mcp_serve`")?)?;
         }
         if let Some(node) = fields.node("retention") {
-            project.retention = texts(document.fields(node, "`retention`")?, &["trace_ttl", "session_ttl", "export_ttl"])?;
+            project.retention =
+                texts(document.fields(node, "`retention`")?, &["trace_ttl", "session_ttl", "export_ttl"])?;
         }
         refuse(fields.unknown())?;
         Ok(project)

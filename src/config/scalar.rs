@@ -1,8 +1,8 @@
 //! YAML scalars by the way they are written: numbers as texts, texts as whole numbers.
 
-/// Whether a plain scalar of this spelling is a number to some reader.
+/// Whether a plain scalar of this spelling is read as a number; one with an exponent is not.
 pub fn is_number(text: &str) -> bool {
-    decimal(text).is_some() || text.parse::<f64>().is_ok() && looks_numeric(text)
+    decimal(text).is_some()
 }
 
 /// Whether a text begins as numbers do.
@@ -19,7 +19,8 @@ pub fn decimal(text: &str) -> Option<String> {
     }
     let bare = text.replace('_', "");
     let digits = bare.strip_prefix(['+', '-']).unwrap_or(&bare);
-    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.bytes().filter(|b| *b == b'.').count() == 1;
+    let plain =
+        digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.bytes().filter(|b| *b == b'.').count() == 1;
     if !plain {
         let huge = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         return huge.then(|| text.to_owned());

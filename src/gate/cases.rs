@@ -73,7 +73,8 @@ pub fn read(path: &str) -> Result<Vec<Case>> {
 fn one(document: &Document, node: &Node, folder: &Utf8Path, default_policy: Option<&str>) -> Result<Case> {
     let mut fields = document.fields(node, "a case")?;
     let missing = |what: &str| document.error(node.place, format!("the case has no `{what}`"));
-    let text = |fields: &mut Fields<'_>, key| Ok::<_, Error>(fields.scalar(key)?.filter(|text| !text.trim().is_empty()));
+    let text =
+        |fields: &mut Fields<'_>, key| Ok::<_, Error>(fields.scalar(key)?.filter(|text| !text.trim().is_empty()));
     let name = text(&mut fields, "name")?.ok_or_else(|| missing("name"))?;
     let policy = text(&mut fields, "policy")?.or(default_policy.map(str::to_owned)).ok_or_else(|| missing("policy"))?;
     let intent = fields.node("intent").ok_or_else(|| missing("intent"))?;
@@ -84,8 +85,12 @@ fn one(document: &Document, node: &Node, folder: &Utf8Path, default_policy: Opti
     };
     let verdict = fields.node("verdict").ok_or_else(|| missing("verdict"))?;
     let word = document.scalar(verdict).unwrap_or_default();
-    let known = || document.error(verdict.place, format!("`verdict` is {word:?}, expected allow, dry_run, require_approval or block"));
-    let at = text(&mut fields, "evaluation_time")?.map(|text| text.parse::<Timestamp>().map_err(|e| document.error(node.place, e)));
+    let known = || {
+        document
+            .error(verdict.place, format!("`verdict` is {word:?}, expected allow, dry_run, require_approval or block"))
+    };
+    let at = text(&mut fields, "evaluation_time")?
+        .map(|text| text.parse::<Timestamp>().map_err(|e| document.error(node.place, e)));
     let mut list = |key| Ok::<_, Error>(fields.scalars(key)?.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
     let (reason_codes, violations) = (list("reason_codes")?, list("violations")?);
     let case = Case {
@@ -122,7 +127,9 @@ impl Case {
     fn check(&self, policy: &Policy, now: &Timestamp) -> Checked {
         let name = self.name.clone();
         let bytes = match &self.intent {
-            Source::File(path) => fs::read(path, intent::LIMIT).map_err(|error| error.at(format!("line {}", self.line))),
+            Source::File(path) => {
+                fs::read(path, intent::LIMIT).map_err(|error| error.at(format!("line {}", self.line)))
+            }
             Source::Inline(bytes) => Ok(bytes.clone()),
         };
         let intent = match bytes.and_then(|bytes| Intent::parse(&bytes)) {

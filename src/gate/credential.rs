@@ -25,7 +25,10 @@ pub enum Broker {
     Stub,
     /// An environment variable of this prefix.
     Env(String),
-    Command { program: String, args: Vec<String> },
+    Command {
+        program: String,
+        args: Vec<String>,
+    },
 }
 
 /// What a broker is asked for.
@@ -60,7 +63,9 @@ impl Broker {
             "command" => {
                 let program = program.trim();
                 if program.is_empty() || program.contains(char::is_whitespace) {
-                    return Err(Error::invalid("--credential-broker command needs a --credential-command without white space"));
+                    return Err(Error::invalid(
+                        "--credential-broker command needs a --credential-command without white space",
+                    ));
                 }
                 let allowed = allowlist.map(text::csv).unwrap_or_default();
                 let same = |entry: &String| fs::clean(entry) == fs::clean(program);
@@ -80,7 +85,15 @@ impl Broker {
             Self::Off => Err(Error::invalid("no broker is configured")),
             Self::Stub => {
                 let r = request;
-                let parts = [&r.tool_name, &r.identity, &r.workspace, &r.session_id, &r.request_id, &r.reference, &r.scope.join(",")];
+                let parts = [
+                    &r.tool_name,
+                    &r.identity,
+                    &r.workspace,
+                    &r.session_id,
+                    &r.request_id,
+                    &r.reference,
+                    &r.scope.join(","),
+                ];
                 let digest = Digest::of(parts.map(String::as_str).join("|").as_bytes());
                 Ok(Issued { issuer: "stub".to_owned(), reference: format!("stub:{}", hex(&digest.bytes()[..12])) })
             }
@@ -92,7 +105,10 @@ impl Broker {
                     return Err(Error::invalid(format!("environment variable {variable} holds no credential")));
                 }
                 let digest = Digest::of(secret.trim().as_bytes());
-                Ok(Issued { issuer: "env".to_owned(), reference: format!("env:{variable}:{}", hex(&digest.bytes()[..8])) })
+                Ok(Issued {
+                    issuer: "env".to_owned(),
+                    reference: format!("env:{variable}:{}", hex(&digest.bytes()[..8])),
+                })
             }
             Self::Command { program, args } => run(program, args, request),
         }
@@ -183,7 +199,8 @@ fn run(program: &str, args: &[String], request: &Request) -> Result<Issued> {
     if !status.success() {
         return Err(failed(&status.to_string()));
     }
-    let reply: Reply = serde_json::from_slice(&bytes).map_err(|_| failed("its output is not one JSON object with `credential_ref`"))?;
+    let reply: Reply = serde_json::from_slice(&bytes)
+        .map_err(|_| failed("its output is not one JSON object with `credential_ref`"))?;
     let reference = reply.credential_ref.trim().to_owned();
     if reference.is_empty() || reference.len() > 256 || reference.contains(['\r', '\n', '\t']) {
         return Err(failed("its `credential_ref` is empty, longer than 256 bytes or of several lines"));

@@ -184,14 +184,24 @@ impl<'r> Request<'r> {
         }
         let risky = |class: &String| matches!(class.as_str(), "high" | "critical");
         let covers = |classes: &[String]| classes.is_empty() || classes.iter().any(risky);
-        let risky_rules = self.policy.rules.iter().filter(|rule| rule.effect != Verdict::Block && covers(&rule.matching.risk_classes));
+        let risky_rules = self
+            .policy
+            .rules
+            .iter()
+            .filter(|rule| rule.effect != Verdict::Block && covers(&rule.matching.risk_classes));
         for rule in risky_rules {
             if !rule.require_broker_credential {
-                let what = format!("profile oss-prod: rule {:?} covers high or critical risk without require_broker_credential", rule.name);
-                return Err(Error::invalid(what).hint("set it, or give the rule risk_classes without high and critical"));
+                let what = format!(
+                    "profile oss-prod: rule {:?} covers high or critical risk without require_broker_credential",
+                    rule.name
+                );
+                return Err(
+                    Error::invalid(what).hint("set it, or give the rule risk_classes without high and critical")
+                );
             }
             if settings.broker == Broker::Off {
-                let what = format!("profile oss-prod: rule {:?} needs a credential broker, and none is configured", rule.name);
+                let what =
+                    format!("profile oss-prod: rule {:?} needs a credential broker, and none is configured", rule.name);
                 return Err(Error::invalid(what).hint("add --credential-broker"));
             }
         }

@@ -34,7 +34,8 @@ impl Grant for Delegated {
         }
         self.scope = text::lowered(&self.scope);
         self.scope_class = text::lower(&self.scope_class);
-        let digests = token::digest_holds(&mut self.intent_digest, false) && token::digest_holds(&mut self.policy_digest, false);
+        let digests =
+            token::digest_holds(&mut self.intent_digest, false) && token::digest_holds(&mut self.policy_digest, false);
         digests && !self.delegator_identity.is_empty() && !self.delegate_identity.is_empty() && !self.scope.is_empty()
     }
 
@@ -77,10 +78,12 @@ pub fn check(
     };
     let grant = &token.grant;
     let differs = |want: &str, have: &str| !want.is_empty() && want.trim() != have;
-    let unbound = |want: &str, have: &str| if have.is_empty() { expected.bound && !want.is_empty() } else { differs(want, have) };
+    let unbound =
+        |want: &str, have: &str| if have.is_empty() { expected.bound && !want.is_empty() } else { differs(want, have) };
     let all = grant.scope.iter().any(|scope| scope == "*");
     let has = |want: &String| all || grant.scope.contains(want);
-    let scoped = expected.scope.iter().all(has) && (expected.any_scope.is_empty() || expected.any_scope.iter().any(has));
+    let scoped =
+        expected.scope.iter().all(has) && (expected.any_scope.is_empty() || expected.any_scope.iter().any(has));
     let faults = [
         (token.is_expired(now), "delegation_token_expired"),
         (differs(&expected.delegator, &grant.delegator_identity), "delegation_token_delegator_mismatch"),

@@ -96,7 +96,8 @@ fn host_byte(byte: u8) -> bool {
 }
 
 fn decoded_host(host: &str, scheme: &str) -> Option<String> {
-    let port = |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    let port =
+        |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
     if let Some(open) = host.find('[') {
         if open > 0 {
             return None;
@@ -221,8 +222,7 @@ fn number(text: &str) -> Option<u64> {
 
 /// Whether a host is spelled so that every resolver takes it for the same: plain labels, or an address.
 pub fn is_plain(host: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     host.parse::<Ipv6Addr>().is_ok() || host.split('.').all(label)
 }

@@ -87,10 +87,8 @@ fn incomplete(closed: &FailClosed, intent: &Intent) -> Option<Outcome<'static>> 
         return None;
     }
     let requires = |field: &str| closed.required_fields.iter().any(|required| required == field);
-    let unknown = intent
-        .targets
-        .iter()
-        .any(|target| target.endpoint_class == "other" || closed.distrust_hints && target.guessed);
+    let unknown =
+        intent.targets.iter().any(|target| target.endpoint_class == "other" || closed.distrust_hints && target.guessed);
     let lacks = [
         (requires("targets") && intent.targets.is_empty(), "missing_targets"),
         (requires("arg_provenance") && intent.arg_provenance.is_empty(), "missing_arg_provenance"),
@@ -112,7 +110,9 @@ fn tainted(flow: &Dataflow, intent: &Intent) -> bool {
     if !intent.arg_provenance.iter().any(|item| flow.tainted_sources.contains(&item.source)) {
         return false;
     }
-    let anywhere = flow.destination_kinds.is_empty() && flow.destination_values.is_empty() && flow.destination_operations.is_empty();
+    let anywhere = flow.destination_kinds.is_empty()
+        && flow.destination_values.is_empty()
+        && flow.destination_operations.is_empty();
     let fits = |list: &[String], value: &String| list.is_empty() || list.contains(value);
     intent.targets.iter().any(|target| {
         if anywhere {

@@ -260,5 +260,9 @@ fn is_time(value: &str) -> bool {
     let shape: String = value.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let date = shape.starts_with("0000-00-00");
     let clock = ["0:00", "00:00", "0:0", "00:0", "0:00:00", "00:00:00"].contains(&shape.as_str());
-    clock || date && (value.len() == 10 || value.parse::<crate::kernel::clock::Timestamp>().is_ok() || shape == "0000-00-00 00:00:00")
+    clock
+        || date
+            && (value.len() == 10
+                || value.parse::<crate::kernel::clock::Timestamp>().is_ok()
+                || shape == "0000-00-00 00:00:00")
 }

@@ -42,7 +42,10 @@ fn opened<G: Grant>(paths: &[String], trouble: &mut Option<Error>) -> (Vec<Token
     let mut twice = false;
     for path in paths {
         match Token::open(path) {
-            Ok(token) if !token.token_id.is_empty() && tokens.iter().any(|other: &Token<G>| other.token_id == token.token_id) => {
+            Ok(token)
+                if !token.token_id.is_empty()
+                    && tokens.iter().any(|other: &Token<G>| other.token_id == token.token_id) =>
+            {
                 twice = true;
             }
             Ok(token) => tokens.push(token),
@@ -224,7 +227,13 @@ pub fn approval(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()
     }
     entries.sort_by(|a, b| {
         let key = |e: &ApprovalEntry| {
-            (e.token_id.clone(), e.approver_identity.clone(), e.reason_code.clone(), e.expires_at.to_string(), e.scope.join(","))
+            (
+                e.token_id.clone(),
+                e.approver_identity.clone(),
+                e.reason_code.clone(),
+                e.expires_at.to_string(),
+                e.scope.join(","),
+            )
         };
         key(a).cmp(&key(b))
     });
@@ -291,7 +300,10 @@ pub fn credential(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
             decision.credential = Some(issued);
             (decision.credential_reference, decision.credential_scope) = (reference, scope);
             if matches!(settings.broker, Broker::Env(_)) {
-                decision.warnings.push("credential_ref shows a part of an unsalted hash of the secret: use secrets that cannot be guessed".to_owned());
+                decision.warnings.push(
+                    "credential_ref shows a part of an unsalted hash of the secret: use secrets that cannot be guessed"
+                        .to_owned(),
+                );
             }
         }
         Err(error) => {

@@ -201,7 +201,9 @@ fn trimmed(value: &Json, place: &str) -> Result<Json> {
             out.sort_by(|(a, _), (b, _)| scan::key_order(a, b));
             if let Some(pair) = out.windows(2).find(|pair| pair[0].0 == pair[1].0) {
                 let name = &pair[0].0;
-                return Err(Error::invalid(format!("{place} has the key {name:?} twice, spelled with and without blanks")));
+                return Err(Error::invalid(format!(
+                    "{place} has the key {name:?} twice, spelled with and without blanks"
+                )));
             }
             Json::Object(out)
         }

@@ -74,7 +74,8 @@ fn entry(document: &Document, node: &Node) -> Result<Entry> {
         paths.push(pattern);
     }
     let all = f.boolean("all")?.unwrap_or_default();
-    let expires = f.scalar("expires_at")?.map(|text| text.trim().parse::<Timestamp>().map_err(|e| document.error(node.place, e)));
+    let expires =
+        f.scalar("expires_at")?.map(|text| text.trim().parse::<Timestamp>().map_err(|e| document.error(node.place, e)));
     f.scalar("reason")?;
     let expires_at = expires.transpose()?.unwrap_or_default().utc();
     fields.refuse_unknown()?;
@@ -100,11 +101,15 @@ impl Entry {
             return true;
         }
         let context = &intent.context;
-        let globbed = |list: &[String], value: &str| list.iter().any(|glob| glob == value || pattern::glob(glob, value, true));
+        let globbed =
+            |list: &[String], value: &str| list.iter().any(|glob| glob == value || pattern::glob(glob, value, true));
         let fits = |list: &[String], value: &str| list.is_empty() || globbed(list, value);
         let agents = || {
             let delegation = intent.delegation.iter();
-            let links = delegation.clone().flat_map(|d| &d.chain).flat_map(|link| [&link.delegator_identity, &link.delegate_identity]);
+            let links = delegation
+                .clone()
+                .flat_map(|d| &d.chain)
+                .flat_map(|link| [&link.delegator_identity, &link.delegate_identity]);
             std::iter::once(&context.identity).chain(delegation.map(|d| &d.requester_identity)).chain(links)
         };
         let below = |folder: &String| {
@@ -113,11 +118,16 @@ impl Entry {
             PathReadings::of(&context.workspace).any(&patterns)
         };
         let targets = &intent.targets;
-        let path = |target: &crate::gate::target::Target| target.kind == "path" && PathReadings::of(&target.value).any(&self.paths);
+        let path = |target: &crate::gate::target::Target| {
+            target.kind == "path" && PathReadings::of(&target.value).any(&self.paths)
+        };
         (self.agents.is_empty() || agents().any(|name| globbed(&self.agents, name)))
             && fits(&self.identities, &context.identity)
             && fits(&self.tools, &intent.tool_name)
-            && (self.targets.is_empty() || targets.iter().any(|t| globbed(&self.targets, &t.value) || globbed(&self.targets, &t.endpoint_domain)))
+            && (self.targets.is_empty()
+                || targets
+                    .iter()
+                    .any(|t| globbed(&self.targets, &t.value) || globbed(&self.targets, &t.endpoint_domain)))
             && (self.paths.is_empty() || targets.iter().any(path))
             && (self.workspaces.is_empty() || self.workspaces.iter().any(below))
             && fits(&self.environments, &context.environment_fingerprint)
@@ -125,7 +135,12 @@ impl Entry {
 }
 
 /// Blocks an outcome for the kill switch, or for its being unreadable.
-pub fn engage(outcome: &mut Outcome<'_>, state: &Result<KillSwitch>, intent: &Intent, now: &Timestamp) -> Option<String> {
+pub fn engage(
+    outcome: &mut Outcome<'_>,
+    state: &Result<KillSwitch>,
+    intent: &Intent,
+    now: &Timestamp,
+) -> Option<String> {
     match state {
         Ok(switch) => {
             let name = switch.stops(intent, now)?.to_owned();

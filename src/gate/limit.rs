@@ -71,7 +71,13 @@ pub fn take(path: &Utf8Path, limit: &RateLimit, intent: &Intent, clock: Clock, c
         save(path, counters)?;
     }
     drop(lock);
-    Ok(Counted { scope: limit.scope.clone(), key: scoped, used, remaining: limit.requests.saturating_sub(used), allowed })
+    Ok(Counted {
+        scope: limit.scope.clone(),
+        key: scoped,
+        used,
+        remaining: limit.requests.saturating_sub(used),
+        allowed,
+    })
 }
 
 fn bucket(window: &str, now: &Timestamp) -> String {

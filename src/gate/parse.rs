@@ -97,7 +97,8 @@ impl<'d> Reader<'d> {
     fn count(&self, fields: &mut Fields<'d>, key: &'static str) -> Result<u64> {
         let place = fields.node(key).map(|node| node.place);
         let number = fields.whole(key)?.unwrap_or_default();
-        let negative = || self.document.error(place.unwrap_or(self.document.root.place), format!("`{key}` has to be 0 or more"));
+        let negative =
+            || self.document.error(place.unwrap_or(self.document.root.place), format!("`{key}` has to be 0 or more"));
         u64::try_from(number).map_err(|_| negative())
     }
 
@@ -114,7 +115,9 @@ impl<'d> Reader<'d> {
         for (place, text) in fields.scalars(key)? {
             let word = text::lower(&text);
             if !word.is_empty() && !known.contains(&word.as_str()) {
-                return Err(self.document.error(place, format!("`{key}` lists {text:?}, expected one of {}", known.join(", "))));
+                return Err(self
+                    .document
+                    .error(place, format!("`{key}` lists {text:?}, expected one of {}", known.join(", "))));
             }
         }
         self.lowered(fields, key)
@@ -127,7 +130,10 @@ impl<'d> Reader<'d> {
             if given.is_empty() {
                 continue;
             }
-            let malformed = || self.document.error(place, format!("`{key}` lists the malformed pattern {given:?}: it would fit nothing"));
+            let malformed = || {
+                self.document
+                    .error(place, format!("`{key}` lists the malformed pattern {given:?}: it would fit nothing"))
+            };
             out.push(Pattern::new(&given).ok_or_else(malformed)?);
         }
         out.sort_unstable();
@@ -168,7 +174,8 @@ impl<'d> Reader<'d> {
             reason_codes: self.sorted(&mut fields, "reason_codes")?,
             violations: self.sorted(&mut fields, "violations")?,
             min_approvals,
-            require_distinct_approvers: fields.boolean("require_distinct_approvers")?.unwrap_or_default() || min_approvals > 1,
+            require_distinct_approvers: fields.boolean("require_distinct_approvers")?.unwrap_or_default()
+                || min_approvals > 1,
             require_broker_credential: fields.boolean("require_broker_credential")?.unwrap_or_default(),
             broker_reference: self.trimmed(&mut fields, "broker_reference")?,
             broker_scopes: self.lowered(&mut fields, "broker_scopes")?,
@@ -217,7 +224,8 @@ impl<'d> Reader<'d> {
         let requests = self.count(&mut fields, "requests")?;
         let off = requests == 0;
         let mut word = |key, known: &[&str]| {
-            let word = if off { text::lower(&self.trimmed(&mut fields, key)?) } else { self.word(&mut fields, key, known)? };
+            let word =
+                if off { text::lower(&self.trimmed(&mut fields, key)?) } else { self.word(&mut fields, key, known)? };
             Ok::<_, Error>(if off || !word.is_empty() { word } else { known[0].to_owned() })
         };
         let window = word("window", &["minute", "hour"])?;
@@ -239,7 +247,8 @@ impl<'d> Reader<'d> {
             reason_code: self.trimmed(f, "reason_code")?,
             violation: self.trimmed(f, "violation")?,
         };
-        let lists = [&flow.tainted_sources, &flow.destination_kinds, &flow.destination_values, &flow.destination_operations];
+        let lists =
+            [&flow.tainted_sources, &flow.destination_kinds, &flow.destination_values, &flow.destination_operations];
         flow.enabled |= lists.iter().any(|list| !list.is_empty());
         if flow.enabled {
             let action = self.verdict(f, "action", &ACTIONS)?;
@@ -270,7 +279,8 @@ impl<'d> Reader<'d> {
             reason_code: self.trimmed(f, "reason_code")?,
             violation: self.trimmed(f, "violation")?,
         };
-        let lists = [&endpoint.path_allowlist, &endpoint.path_denylist, &endpoint.domain_allowlist, &endpoint.domain_denylist];
+        let lists =
+            [&endpoint.path_allowlist, &endpoint.path_denylist, &endpoint.domain_allowlist, &endpoint.domain_denylist];
         endpoint.enabled |= lists.iter().any(|list| !list.is_empty())
             || !endpoint.egress_classes.is_empty()
             || !endpoint.destructive_action.is_empty();

@@ -26,7 +26,8 @@ pub fn rules(document: &Document, node: &Node) -> Result<Vec<ArgRule>> {
                 conditions.push(condition(document, word, &given.node)?);
             }
         }
-        let strange = members(document, &member.node, "a condition")?.iter().find(|given| !WORDS.contains(&given.key.as_str()));
+        let strange =
+            members(document, &member.node, "a condition")?.iter().find(|given| !WORDS.contains(&given.key.as_str()));
         if let Some(strange) = strange {
             let what = format!("unknown condition `{}`, expected one of {}", strange.key, WORDS.join(", "));
             return Err(document.error(strange.place, what));
@@ -58,9 +59,10 @@ fn condition(document: &Document, word: &str, node: &Node) -> Result<Condition> 
         _ => Err(bad("has to be a text")),
     };
     let list = || match &node.value {
-        Value::List(items) if !items.is_empty() => {
-            items.iter().map(|item| value(document, item).ok_or_else(|| bad("lists texts, numbers, true or false"))).collect()
-        }
+        Value::List(items) if !items.is_empty() => items
+            .iter()
+            .map(|item| value(document, item).ok_or_else(|| bad("lists texts, numbers, true or false")))
+            .collect(),
         _ => Err(bad("has to be a list that is not empty")),
     };
     let bound = |bound| match one()? {
@@ -80,7 +82,10 @@ fn condition(document: &Document, word: &str, node: &Node) -> Result<Condition> 
         "regex" => {
             let source = text()?;
             let built = regex::RegexBuilder::new(&format!("^(?:{source})$")).size_limit(REGEX_LIMIT).build();
-            Condition::Regex(source.to_owned(), built.map_err(|error| bad(&format!("is no regular expression: {}", last_line(&error))))?)
+            Condition::Regex(
+                source.to_owned(),
+                built.map_err(|error| bad(&format!("is no regular expression: {}", last_line(&error))))?,
+            )
         }
         "under" => Condition::Under(folders(document, word, node)?),
         "not_under" => Condition::NotUnder(folders(document, word, node)?),
@@ -161,7 +166,11 @@ fn contradiction(conditions: &[Condition]) -> Option<String> {
     }
     for low in conditions {
         for high in conditions {
-            if let (Condition::Compare(a @ (Bound::Gt | Bound::Gte), Json::Number(least)), Condition::Compare(b @ (Bound::Lt | Bound::Lte), Json::Number(most))) = (low, high) {
+            if let (
+                Condition::Compare(a @ (Bound::Gt | Bound::Gte), Json::Number(least)),
+                Condition::Compare(b @ (Bound::Lt | Bound::Lte), Json::Number(most)),
+            ) = (low, high)
+            {
                 let order = number::compare(least, most);
                 if order.is_gt() || order.is_eq() && !(*a == Bound::Gte && *b == Bound::Lte) {
                     return Some(format!("nothing lies between `{}` {least} and `{}` {most}", low.word(), high.word()));

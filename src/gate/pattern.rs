@@ -124,7 +124,8 @@ fn decode(value: &str) -> Option<String> {
     let bytes = value.as_bytes();
     let (mut out, mut at, mut found) = (Vec::with_capacity(bytes.len()), 0, false);
     while let Some(&byte) = bytes.get(at) {
-        let digits = value.get(at + 1..at + 3).filter(|digits| byte == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let digits =
+            value.get(at + 1..at + 3).filter(|digits| byte == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()));
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(decoded) => {
                 found = true;

@@ -2,8 +2,8 @@
 
 use crate::gate::decide::{Decision, Request};
 use crate::gate::model::{
-    APPROVAL_AUDIT_SCHEMA, ApprovalAudit, CREDENTIAL_SCHEMA, CredentialRecord, DELEGATION_AUDIT_SCHEMA, DelegationAudit,
-    PRODUCER, SCHEMA_VERSION, Subject,
+    APPROVAL_AUDIT_SCHEMA, ApprovalAudit, CREDENTIAL_SCHEMA, CredentialRecord, DELEGATION_AUDIT_SCHEMA,
+    DelegationAudit, PRODUCER, SCHEMA_VERSION, Subject,
 };
 use crate::gate::text;
 use crate::gate::trace::{self, DelegationRef, Trace};
@@ -63,48 +63,57 @@ pub fn write(request: &Request<'_>, decision: &Decision<'_>) -> Result<Written> 
     let found = &decision.approvals;
     if found.required > 0 || !found.entries.is_empty() {
         let path = named(outputs.approval_audit.as_deref(), "approval_audit", &trace.trace_id);
-        put(&path, &ApprovalAudit {
-            schema_id: APPROVAL_AUDIT_SCHEMA,
-            schema_version: SCHEMA_VERSION,
-            subject: subject(),
-            required_approvals: found.required,
-            valid_approvals: found.valid,
-            approved: found.valid >= found.required,
-            approvers: found.approvers.clone(),
-            entries: found.entries.clone(),
-        })?;
+        put(
+            &path,
+            &ApprovalAudit {
+                schema_id: APPROVAL_AUDIT_SCHEMA,
+                schema_version: SCHEMA_VERSION,
+                subject: subject(),
+                required_approvals: found.required,
+                valid_approvals: found.valid,
+                approved: found.valid >= found.required,
+                approvers: found.approvers.clone(),
+                entries: found.entries.clone(),
+            },
+        )?;
         written.approval_audit_path = Some(path);
     }
     if let Some(issued) = &decision.credential {
         let path = named(outputs.credential_evidence.as_deref(), "credential_evidence", &trace.trace_id);
-        put(&path, &CredentialRecord {
-            schema_id: CREDENTIAL_SCHEMA,
-            schema_version: SCHEMA_VERSION,
-            created_at: trace.created_at,
-            producer_version: PRODUCER,
-            trace_id: trace.trace_id.clone(),
-            tool_name: trace.tool_name.clone(),
-            identity: request.intent.context.identity.clone(),
-            broker: issued.issuer.clone(),
-            reference: decision.credential_reference.clone(),
-            scope: decision.credential_scope.clone(),
-            credential_ref: issued.reference.clone(),
-        })?;
+        put(
+            &path,
+            &CredentialRecord {
+                schema_id: CREDENTIAL_SCHEMA,
+                schema_version: SCHEMA_VERSION,
+                created_at: trace.created_at,
+                producer_version: PRODUCER,
+                trace_id: trace.trace_id.clone(),
+                tool_name: trace.tool_name.clone(),
+                identity: request.intent.context.identity.clone(),
+                broker: issued.issuer.clone(),
+                reference: decision.credential_reference.clone(),
+                scope: decision.credential_scope.clone(),
+                credential_ref: issued.reference.clone(),
+            },
+        )?;
         written.credential_evidence_path = Some(path);
     }
     let found = &decision.delegations;
     if found.required {
         let path = named(outputs.delegation_audit.as_deref(), "delegation_audit", &trace.trace_id);
-        put(&path, &DelegationAudit {
-            schema_id: DELEGATION_AUDIT_SCHEMA,
-            schema_version: SCHEMA_VERSION,
-            subject: subject(),
-            delegation_required: true,
-            valid_delegations: found.valid,
-            delegated: !found.reference.is_empty(),
-            delegation_ref: found.reference.clone(),
-            entries: found.entries.clone(),
-        })?;
+        put(
+            &path,
+            &DelegationAudit {
+                schema_id: DELEGATION_AUDIT_SCHEMA,
+                schema_version: SCHEMA_VERSION,
+                subject: subject(),
+                delegation_required: true,
+                valid_delegations: found.valid,
+                delegated: !found.reference.is_empty(),
+                delegation_ref: found.reference.clone(),
+                entries: found.entries.clone(),
+            },
+        )?;
         written.delegation_audit_path = Some(path);
     }
     Ok(written)
@@ -125,10 +134,13 @@ fn put<T: Serialize>(path: &str, record: &T) -> Result<()> {
 /// A simulated trace never replaces a real one.
 fn spare_real(path: &str) -> Result<()> {
     let path = fs::output_path(path)?;
-    let real = |trace: Trace| trace.schema_id == trace::SCHEMA && !trace.violations.iter().any(|mark| mark == SIMULATED);
+    let real =
+        |trace: Trace| trace.schema_id == trace::SCHEMA && !trace.violations.iter().any(|mark| mark == SIMULATED);
     if path.exists() && trace::open(&path).is_ok_and(real) {
-        return Err(Error::invalid(format!("{path} is the trace of a real decision; a simulated one does not replace it"))
-            .hint("give another --trace-out"));
+        return Err(Error::invalid(format!(
+            "{path} is the trace of a real decision; a simulated one does not replace it"
+        ))
+        .hint("give another --trace-out"));
     }
     Ok(())
 }

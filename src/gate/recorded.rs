@@ -27,7 +27,10 @@ pub struct Call<'r> {
 
 /// Names of arguments whose text value is what the call acts on, and of which kind.
 const NAMED: [(&str, &[&str]); 7] = [
-    ("path", &["path", "file", "filename", "file_path", "filepath", "dir", "directory", "folder", "source", "destination"]),
+    (
+        "path",
+        &["path", "file", "filename", "file_path", "filepath", "dir", "directory", "folder", "source", "destination"],
+    ),
     ("url", &["url", "uri", "endpoint", "href"]),
     ("host", &["host", "hostname", "domain", "server"]),
     ("bucket", &["bucket"]),
@@ -42,7 +45,9 @@ impl Call<'_> {
     pub fn intent(&self, caller: &Caller) -> Result<Intent> {
         let args = self.args.map(tree::parse).transpose()?.unwrap_or_else(|| Json::Object(Vec::new()));
         let text = |text: &str| Json::String(text.to_owned());
-        let object = |members: Vec<(&str, Json)>| Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+        let object = |members: Vec<(&str, Json)>| {
+            Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        };
         let mut targets = Vec::new();
         if let Json::Object(members) = &args {
             for (name, value) in members {

@@ -81,7 +81,12 @@ pub struct Changed {
 }
 
 /// Compares a candidate policy with a baseline on calls, given as path and intent in the order to report them in.
-pub fn simulate(candidate: &Policy, baseline: &Policy, fixtures: &[(String, Intent)], at: &Timestamp) -> Result<Simulation> {
+pub fn simulate(
+    candidate: &Policy,
+    baseline: &Policy,
+    fixtures: &[(String, Intent)],
+    at: &Timestamp,
+) -> Result<Simulation> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     let mut changed = Vec::new();
     for (path, intent) in fixtures {

@@ -1,4 +1,4 @@
-//! What a policy's writer should know: rules that contradict each other are refused, doubtful ones remarked on.
+//! What a policy's writer should know: a rule that contradicts itself is refused, doubtful ones are remarked on.
 
 use crate::config::document::{Document, Place};
 use crate::gate::model::Verdict;
@@ -8,8 +8,7 @@ use std::collections::HashMap;
 
 /// Remarks about rules in the order they are tried, one line each.
 ///
-/// Errors: two rules about the same calls at the same priority with different effects, and an entry that one rule both
-/// allows and denies.
+/// Errors: an entry that one rule both allows and denies.
 pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>> {
     let mut remarks = Vec::new();
     let mut say = |place: &Place, what: String| remarks.push(format!("{}:{}: {what}", document.path, place.line));
@@ -29,7 +28,9 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         if rule.min_approvals > 0 && rule.effect <= Verdict::DryRun {
             say(place, format!("rule {name:?} lets calls proceed without the approvals of its min_approvals"));
         }
-        for prefix in rule.matching.workspace_prefixes.iter().filter(|prefix| prefix.contains('/') && !prefix.ends_with('/')) {
+        for prefix in
+            rule.matching.workspace_prefixes.iter().filter(|prefix| prefix.contains('/') && !prefix.ends_with('/'))
+        {
             say(place, format!("workspace prefix {prefix:?} of rule {name:?} also fits {prefix}-other: end it with /"));
         }
         let endpoint = &rule.endpoint;
@@ -42,25 +43,25 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
                 return Err(document.error(*place, what));
             }
         }
-        hidden(document, &rules[..at], (rule, place), &mut say)?;
+        hidden(&rules[..at], (rule, place), &mut say);
     }
     Ok(remarks)
 }
 
 /// A rule behind one that takes all its calls.
-fn hidden(document: &Document, before: &[(Rule, Place)], (rule, place): (&Rule, &Place), say: &mut impl FnMut(&Place, String)) -> Result<()> {
+fn hidden(before: &[(Rule, Place)], (rule, place): (&Rule, &Place), say: &mut impl FnMut(&Place, String)) {
     // Rules are many, those with the same first tool few.
     let first = rule.matching.tool_names.first();
-    let same = |earlier: &&(Rule, Place)| earlier.0.matching.tool_names.first() == first && earlier.0.matching == rule.matching;
-    let Some((earlier, _)) = before.iter().find(same) else { return Ok(()) };
+    let same = |earlier: &&(Rule, Place)| {
+        earlier.0.matching.tool_names.first() == first && earlier.0.matching == rule.matching
+    };
+    let Some((earlier, _)) = before.iter().find(same) else { return };
     let (name, other) = (&rule.name, &earlier.name);
-    if earlier.priority == rule.priority && earlier.effect != rule.effect && other != name {
-        let what = format!(
-            "rules {other:?} and {name:?} contradict each other: the same calls, the same priority, {} and {}",
-            earlier.effect, rule.effect
-        );
-        return Err(document.error(*place, what));
-    }
-    say(place, format!("rule {name:?} never decides: {other:?} matches the same calls before it"));
-    Ok(())
+    let contradict = earlier.priority == rule.priority && earlier.effect != rule.effect && other != name;
+    let why = if contradict {
+        format!(" with the effect {} at the same priority, its name alone goes first", earlier.effect)
+    } else {
+        String::new()
+    };
+    say(place, format!("rule {name:?} never decides: {other:?} matches the same calls before it{why}"));
 }

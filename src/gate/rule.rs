@@ -41,7 +41,9 @@ pub fn failing<'m>(matching: &'m Match, effect: Verdict, intent: &Intent) -> Opt
         "risk_classes"
     } else if !has(&m.identities, &intent.context.identity) {
         "identities"
-    } else if !m.workspace_prefixes.is_empty() && !in_workspace(&m.workspace_prefixes, &intent.context.workspace, strict) {
+    } else if !m.workspace_prefixes.is_empty()
+        && !in_workspace(&m.workspace_prefixes, &intent.context.workspace, strict)
+    {
         "workspace_prefixes"
     } else if every && intent.targets.is_empty() {
         "every_target"
@@ -70,7 +72,8 @@ pub fn failing<'m>(matching: &'m Match, effect: Verdict, intent: &Intent) -> Opt
     } else if let Some(key) = delegation(m, intent) {
         key
     } else {
-        let failing = |rule: &'m ArgRule| rule.failing(&intent.args, strict).map(|condition| Failing::Arg(rule, condition));
+        let failing =
+            |rule: &'m ArgRule| rule.failing(&intent.args, strict).map(|condition| Failing::Arg(rule, condition));
         return m.args.iter().find_map(failing);
     };
     Some(Failing::Key(key))
@@ -89,7 +92,9 @@ fn in_workspace(prefixes: &[String], workspace: &str, strict: bool) -> bool {
 fn delegation(m: &Match, intent: &Intent) -> Option<&'static str> {
     let set = m.require_delegation
         || m.max_delegation_depth.is_some()
-        || [&m.allowed_delegator_identities, &m.allowed_delegate_identities, &m.delegation_scopes].iter().any(|list| !list.is_empty());
+        || [&m.allowed_delegator_identities, &m.allowed_delegate_identities, &m.delegation_scopes]
+            .iter()
+            .any(|list| !list.is_empty());
     if !set {
         return None;
     }
@@ -101,7 +106,10 @@ fn delegation(m: &Match, intent: &Intent) -> Option<&'static str> {
         return Some("allowed_delegator_identities");
     }
     let delegates = &m.allowed_delegate_identities;
-    let named = || fits(delegates, &delegation.requester_identity) || chain.iter().any(|link| fits(delegates, &link.delegate_identity));
+    let named = || {
+        fits(delegates, &delegation.requester_identity)
+            || chain.iter().any(|link| fits(delegates, &link.delegate_identity))
+    };
     if !delegates.is_empty() && !named() {
         return Some("allowed_delegate_identities");
     }

@@ -58,7 +58,8 @@ pub struct Verifying {
 impl Verifying {
     /// The keys named; empty when none is.
     pub fn keys(&self) -> Result<Vec<PublicKey>> {
-        let flag = |half: &str| if self.prefix.is_empty() { half.to_owned() } else { format!("{}-{half}", self.prefix) };
+        let flag =
+            |half: &str| if self.prefix.is_empty() { half.to_owned() } else { format!("{}-{half}", self.prefix) };
         let public = KeySource::pick(self.public.as_deref(), self.public_env.as_deref(), &flag("public-key"))?;
         let private = KeySource::pick(self.private.as_deref(), self.private_env.as_deref(), &flag("private-key"))?;
         let mut keys = match (public, private) {

@@ -8,7 +8,16 @@ use serde::Serialize;
 
 pub const KINDS: [&str; 9] = ["path", "url", "host", "repo", "bucket", "table", "queue", "topic", "other"];
 pub const CLASSES: [&str; 10] = [
-    "fs.read", "fs.write", "fs.delete", "proc.exec", "net.http", "net.dns", "ui.click", "ui.type", "ui.navigate", "other",
+    "fs.read",
+    "fs.write",
+    "fs.delete",
+    "proc.exec",
+    "net.http",
+    "net.dns",
+    "ui.click",
+    "ui.type",
+    "ui.navigate",
+    "other",
 ];
 const DESTRUCTIVE: [&str; 9] = ["delete", "remove", "rm", "unlink", "rmdir", "drop", "truncate", "exec", "spawn"];
 

@@ -131,7 +131,10 @@ pub fn digest_holds(text: &mut String, required: bool) -> bool {
 
 /// How long a token lives: `1h30m`, `1.5h`, `90s`; units `ns us ms s m h`. Positive, at most 2^63 nanoseconds.
 pub fn ttl(text: &str) -> Result<Duration> {
-    let wrong = || Error::invalid(format!("--ttl {text:?} is no positive duration")).hint("write it like 30m, 1h30m or 1.5h; there are no days");
+    let wrong = || {
+        Error::invalid(format!("--ttl {text:?} is no positive duration"))
+            .hint("write it like 30m, 1h30m or 1.5h; there are no days")
+    };
     let mut rest = text.trim();
     rest = rest.strip_prefix('+').unwrap_or(rest);
     if rest.is_empty() {

@@ -68,11 +68,15 @@ impl BacktestCmd {
         let policy = parse::read(&self.policy)?;
         let budget = self.max_false_blocks.as_deref().map(percent).transpose()?;
         let at = self.evaluation_time.as_deref().map(|time| time.trim().parse::<Timestamp>()).transpose()?;
-        let caller =
-            Caller { identity: self.identity.clone(), workspace: self.workspace.clone(), risk_class: self.risk_class.clone() };
+        let caller = Caller {
+            identity: self.identity.clone(),
+            workspace: self.workspace.clone(),
+            risk_class: self.risk_class.clone(),
+        };
         let mut must: HashMap<Utf8PathBuf, Option<String>> = HashMap::new();
         for named in &self.must_block {
-            let (path, intent) = named.split_once('#').map_or((named.as_str(), None), |(path, id)| (path, Some(id.to_owned())));
+            let (path, intent) =
+                named.split_once('#').map_or((named.as_str(), None), |(path, id)| (path, Some(id.to_owned())));
             must.extend(expand(path)?.into_iter().map(|path| (path, intent.clone())));
         }
         let mut paths: BTreeSet<Utf8PathBuf> = must.keys().cloned().collect();
@@ -99,11 +103,17 @@ impl BacktestCmd {
         for (what, list) in [("must block, and proceeds", &total.escaped), ("changed", &total.differences)] {
             for d in list {
                 let reasons = d.reason_codes.join(",");
-                text.push_str(&format!("{what}: {} {} {}: {} -> {} ({reasons})\n", d.pack, d.intent_id, d.tool_name, d.recorded, d.verdict));
+                text.push_str(&format!(
+                    "{what}: {} {} {}: {} -> {} ({reasons})\n",
+                    d.pack, d.intent_id, d.tool_name, d.recorded, d.verdict
+                ));
             }
         }
         if over {
-            text.push_str(&format!("over budget: {rate:.2}% of the calls that were allowed would be stopped, at most {} may\n", self.max_false_blocks.unwrap_or_default()));
+            text.push_str(&format!(
+                "over budget: {rate:.2}% of the calls that were allowed would be stopped, at most {} may\n",
+                self.max_false_blocks.unwrap_or_default()
+            ));
         }
         let value = json!({
             "policy_digest": policy.digest()?,
@@ -165,7 +175,14 @@ fn side_by_side(paths: &[Utf8PathBuf], look: impl Fn(&Utf8PathBuf) -> Result<Tal
 }
 
 /// Holds the calls of one verified pack against the policy.
-fn pack(path: &Utf8Path, policy: &Policy, caller: &Caller, at: Option<&Timestamp>, must: Option<&Option<String>>, trust: &Trust) -> Result<Tally> {
+fn pack(
+    path: &Utf8Path,
+    policy: &Policy,
+    caller: &Caller,
+    at: Option<&Timestamp>,
+    must: Option<&Option<String>>,
+    trust: &Trust,
+) -> Result<Tally> {
     let pack = Pack::open(path.as_std_path(), trust)?;
     let results: HashMap<&str, _> = pack.results.iter().map(|result| (&*result.intent_id, result)).collect();
     let mut tally = Tally::default();
@@ -214,9 +231,11 @@ fn expand(pattern: &str) -> Result<Vec<Utf8PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
-    let globbed = if path.is_dir() { format!("{}/**/*.zip", pattern.trim_end_matches('/')) } else { pattern.to_owned() };
+    let globbed =
+        if path.is_dir() { format!("{}/**/*.zip", pattern.trim_end_matches('/')) } else { pattern.to_owned() };
     let built = GlobBuilder::new(&globbed).literal_separator(true).build();
-    let glob = built.map_err(|error| Error::invalid(format!("--packs {pattern:?}: {}", error.kind())))?.compile_matcher();
+    let glob =
+        built.map_err(|error| Error::invalid(format!("--packs {pattern:?}: {}", error.kind())))?.compile_matcher();
     let wild = globbed.find(['*', '?', '[', '{']).unwrap_or(globbed.len());
     let base = globbed[..wild].rfind('/').map_or(".", |slash| if slash == 0 { "/" } else { &globbed[..slash] });
     let mut found = Vec::new();

@@ -49,19 +49,25 @@ impl InitCmd {
     pub fn run(self) -> Result<Answer> {
         let name = text::lower(&self.template);
         let known = || template::ALL.iter().map(|template| template.names[0]).collect::<Vec<_>>().join(", ");
-        let template = template::named(&name)
-            .ok_or_else(|| Error::invalid(format!("there is no template {name:?}")).hint(format!("take one of {}", known())))?;
+        let template = template::named(&name).ok_or_else(|| {
+            Error::invalid(format!("there is no template {name:?}")).hint(format!("take one of {}", known()))
+        })?;
         let path = fs::output_path(&self.out)?;
         if !self.force && path.symlink_metadata().is_ok() {
-            return Err(Error::invalid(format!("{path} exists already")).hint("give another --out, or replace it with --force"));
+            return Err(
+                Error::invalid(format!("{path} exists already")).hint("give another --out, or replace it with --force")
+            );
         }
         fs::make_parent(&path)?;
         let write = if self.force { fs::write } else { fs::write_new };
         write(path.as_path(), template.text.as_bytes())?;
         let shown = self.out.trim();
-        let mut next = vec![format!("gait policy validate {shown} --json"), format!("gait policy fmt {shown} --write --json")];
+        let mut next =
+            vec![format!("gait policy validate {shown} --json"), format!("gait policy fmt {shown} --write --json")];
         let intents = ["read", "write", "delete"].iter();
-        next.extend(intents.map(|what| format!("gait policy test {shown} examples/policy/intents/intent_{what}.json --json")));
+        next.extend(
+            intents.map(|what| format!("gait policy test {shown} examples/policy/intents/intent_{what}.json --json")),
+        );
         let name = template.names[0];
         let text = format!("policy init ok: template={name} output={shown}\nnext: {}", next.join(" | "));
         let value = json!({ "template": name, "policy_path": shown, "next_commands": next });
@@ -108,7 +114,8 @@ impl FmtCmd {
         let formatted = format::text(&policy);
         let again = Document::parse(path, formatted.clone()).and_then(|document| parse::policy(&document)?.digest());
         if !again.is_ok_and(|again| again == digest) {
-            let what = format!("{path}: the formatted text would not read back as the same policy, so nothing is written");
+            let what =
+                format!("{path}: the formatted text would not read back as the same policy, so nothing is written");
             return Err(Error::new(Kind::Internal, what));
         }
         let changed = fs::read(path, policy::LIMIT)? != formatted.as_bytes();

@@ -49,7 +49,8 @@ impl SimulateCmd {
         let (candidate, baseline) = (parse::read(&self.policy)?, parse::read(&self.baseline)?);
         let mut fixtures = Vec::with_capacity(paths.len());
         for path in paths {
-            let intent = fs::read(&path, intent::LIMIT).and_then(|bytes| Intent::parse(&bytes).map_err(|error| error.at(&path)))?;
+            let intent = fs::read(&path, intent::LIMIT)
+                .and_then(|bytes| Intent::parse(&bytes).map_err(|error| error.at(&path)))?;
             fixtures.push((path, intent));
         }
         let simulation = rehearse::simulate(&candidate, &baseline, &fixtures, &at.unwrap_or_else(|| clock.now()))?;

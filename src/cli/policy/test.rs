@@ -71,7 +71,11 @@ impl TestCmd {
             "verdict": outcome.verdict,
             "summary": summary,
         });
-        for (key, list) in [("reason_codes", &outcome.reason_codes), ("violations", &outcome.violations), ("warnings", &intent.warnings)] {
+        for (key, list) in [
+            ("reason_codes", &outcome.reason_codes),
+            ("violations", &outcome.violations),
+            ("warnings", &intent.warnings),
+        ] {
             if !list.is_empty() {
                 value[key] = json!(list);
             }
@@ -95,9 +99,8 @@ impl TestCmd {
     }
 
     fn cases(&self, at: &Timestamp, json: bool) -> Result<Answer> {
-        let mut cases = cases::read(&self.policy).map_err(|error| {
-            error.hint("name a policy and an intent, or a file of cases: a list under `cases`")
-        })?;
+        let mut cases = cases::read(&self.policy)
+            .map_err(|error| error.hint("name a policy and an intent, or a file of cases: a list under `cases`"))?;
         if let Some(filter) = &self.filter {
             cases.retain(|case| case.name.contains(filter.as_str()));
             if cases.is_empty() {
