@@ -3,10 +3,9 @@
 
 use crate::config::project::{DEFAULT_PATH, Project};
 use crate::gate::credential::{self, Broker};
-use crate::gate::decide::{Profile, Settings, Tokens};
 use crate::gate::kill::{self, KillSwitch};
 use crate::gate::limit;
-use crate::gate::record::Outputs;
+use crate::gate::request::{Outputs, Profile, Settings, Tokens};
 use crate::gate::signing::{Signing, Verifying};
 use crate::gate::text;
 use crate::kernel::clock::{Clock, Timestamp};
@@ -185,12 +184,7 @@ impl Flags {
                 .hint("add --policy, or set gate.policy in .gait/config.yaml")
         })?;
         let intent = present(self.intent).ok_or_else(|| Error::invalid("no call to decide: --intent is missing"))?;
-        let profile = m.take("profile", self.profile, Some("standard")).unwrap_or_default();
-        let profile = match text::lower(&profile).as_str() {
-            "standard" => Profile::Standard,
-            "oss-prod" => Profile::OssProd,
-            _ => return Err(Error::invalid(format!("--profile {profile:?} is neither standard nor oss-prod"))),
-        };
+        let profile = profile(&m.take("profile", self.profile, Some("standard")).unwrap_or_default())?;
         let signing = Signing {
             mode: m.take("key_mode", self.key_mode, Some("dev")).unwrap_or_default(),
             path: m.take("private_key", self.private_key, None),
@@ -255,6 +249,14 @@ impl Flags {
             settings,
             sources: merge.sources,
         })
+    }
+}
+
+fn profile(word: &str) -> Result<Profile> {
+    match text::lower(word).as_str() {
+        "standard" => Ok(Profile::Standard),
+        "oss-prod" => Ok(Profile::OssProd),
+        _ => Err(Error::invalid(format!("--profile {word:?} is neither standard nor oss-prod"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::cli::effective::{Effective, Flags};
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
-use crate::gate::decide::{Decision, Request};
+use crate::gate::decide;
 use crate::gate::evaluate;
 use crate::gate::explain::{self, Story};
 use crate::gate::intent::{self, Intent};
@@ -11,6 +11,7 @@ use crate::gate::model::Verdict;
 use crate::gate::parse;
 use crate::gate::policy::Policy;
 use crate::gate::record::Written;
+use crate::gate::request::{Decision, Request};
 use crate::kernel::clock::Clock;
 use crate::kernel::error::{Kind, Result};
 use crate::kernel::fs;
@@ -51,7 +52,7 @@ impl GateCmd {
         let bytes = fs::read(&intent, intent::LIMIT)?;
         let intent = read_intent(&policy, &bytes, &intent)?;
         let request = Request::new(&policy, &intent, &settings)?;
-        let (decision, written) = request.decide()?;
+        let (decision, written) = decide::decide(&request)?;
         let story = cmd.explain_decision.then(|| {
             let at = settings.evaluation_time.unwrap_or_else(|| clock.now());
             let outcome = evaluate::evaluate(&policy, &intent, &at);

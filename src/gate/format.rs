@@ -204,7 +204,7 @@ fn is_blockable(value: &str) -> bool {
 
 /// A text as a plain or double-quoted scalar.
 fn quoted(value: &str, strict: bool) -> String {
-    if !needs_quotes(value) && !value.contains('\n') && !(strict && value.starts_with(['$', '^', '('])) {
+    if !(needs_quotes(value) || value.contains('\n') || strict && value.starts_with(['$', '^', '('])) {
         return value.to_owned();
     }
     let mut out = "\"".to_owned();

@@ -2,12 +2,13 @@
 
 use crate::gate::approval::{self, Approval};
 use crate::gate::credential::{Broker, Request as Asked};
-use crate::gate::decide::{Decision, Profile, Request};
+
 use crate::gate::delegation::{self, Delegated, Expected};
 use crate::gate::intent::Link;
 use crate::gate::kill;
 use crate::gate::limit;
 use crate::gate::model::{ApprovalEntry, DelegationEntry, Verdict};
+use crate::gate::request::{Decision, Profile, Request};
 use crate::gate::text;
 use crate::gate::token::{Grant, Token};
 use crate::kernel::clock::Timestamp;
@@ -109,37 +110,8 @@ pub fn delegation(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
     } else {
         vec![expected(chain.last(), &claimed.requester_identity)]
     };
-    let mut proven = vec![false; wanted.len()];
-    let mut ids = BTreeSet::new();
-    for token in &tokens {
-        let mut fault = None;
-        for (at, want) in wanted.iter().enumerate().filter(|(at, _)| !proven[*at]).collect::<Vec<_>>() {
-            match delegation::check(token, want, &keys, &now)? {
-                Ok(_) => {
-                    proven[at] = true;
-                    fault = None;
-                    ids.insert(token.token_id.trim().to_owned());
-                    break;
-                }
-                Err(code) => fault = Some(code),
-            }
-        }
-        // Once all is proven a further token is held against the first of what was wanted.
-        let valid = ids.contains(token.token_id.trim());
-        if !valid && fault.is_none() {
-            fault = match wanted.first().map(|want| delegation::check(token, want, &keys, &now)).transpose()? {
-                Some(Err(code)) => Some(code),
-                _ => {
-                    ids.insert(token.token_id.trim().to_owned());
-                    None
-                }
-            };
-        }
-        if let Some(code) = fault {
-            text::insert(&mut outcome.reason_codes, code);
-        }
-        decision.delegations.entries.push(delegation_entry(token, fault));
-    }
+    let (proven, ids, entries) = prove(&tokens, &wanted, &keys, &now, &mut outcome.reason_codes)?;
+    decision.delegations.entries = entries;
     decision.delegations.entries.sort_by(|a, b| {
         let key = |e: &DelegationEntry| (e.delegator_identity.clone(), e.delegate_identity.clone(), e.token_id.clone());
         key(a).cmp(&key(b))
@@ -149,13 +121,43 @@ pub fn delegation(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
     if let Some(code) = broken {
         text::insert(&mut outcome.reason_codes, code);
     }
-    if !proven.iter().all(|proven| *proven) || broken.is_some() || decision.trouble.is_some() {
+    if !proven || broken.is_some() || decision.trouble.is_some() {
         outcome.tighten(Verdict::Block, "delegation_chain_insufficient", "delegation_not_granted");
         return Ok(());
     }
     text::insert(&mut outcome.reason_codes, "delegation_granted");
     decision.delegations.reference = ids.into_iter().collect::<Vec<_>>().join(",");
     Ok(())
+}
+
+/// Holds tokens against what is wanted: whether all of it is proven, the ids of the valid tokens, and what became of each.
+/// A token proves one link only.
+fn prove(
+    tokens: &[Token<Delegated>],
+    wanted: &[Expected],
+    keys: &[PublicKey],
+    now: &Timestamp,
+    reason_codes: &mut Vec<String>,
+) -> Result<(bool, BTreeSet<String>, Vec<DelegationEntry>)> {
+    let mut proven = vec![false; wanted.len()];
+    let (mut ids, mut entries) = (BTreeSet::new(), Vec::new());
+    for token in tokens {
+        let checks = wanted.iter().map(|want| delegation::check(token, want, keys, now)).collect::<Result<Vec<_>>>()?;
+        let fitting: Vec<usize> = (0..checks.len()).filter(|at| checks[*at].is_ok()).collect();
+        if let Some(at) = fitting.iter().find(|at| !proven[**at]) {
+            proven[*at] = true;
+        }
+        let fault = match fitting.is_empty() {
+            true => checks.into_iter().find_map(Result::err),
+            false => None,
+        };
+        match fault {
+            Some(code) => text::insert(reason_codes, code),
+            None => drop(ids.insert(token.token_id.trim().to_owned())),
+        }
+        entries.push(delegation_entry(token, fault));
+    }
+    Ok((proven.into_iter().all(|proven| proven), ids, entries))
 }
 
 /// Why the claimed chain itself does not hold, if it does not.

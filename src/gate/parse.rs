@@ -1,11 +1,10 @@
 //! Policy files to policies: strict, every error with its place.
 
 use crate::config::document::{Document, Fields, Node, Place, Value};
-use crate::gate::freeze::Freeze;
 use crate::gate::model::{SCHEMA_VERSION, Verdict};
 use crate::gate::parse_args;
 use crate::gate::pattern::Pattern;
-use crate::gate::policy::{self, Dataflow, Endpoint, FailClosed, Match, Policy, RateLimit, Rule};
+use crate::gate::policy::{self, Dataflow, Endpoint, FailClosed, Freeze, Match, Policy, RateLimit, Rule};
 use crate::gate::remark;
 use crate::gate::target::CLASSES;
 use crate::gate::text;

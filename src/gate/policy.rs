@@ -1,9 +1,9 @@
 //! A policy as it is decided by: normalised, its rules in order. What is serialised is what its digest covers.
 
 use crate::gate::args::ArgRule;
-use crate::gate::freeze::Freeze;
 use crate::gate::model::{SCHEMA_VERSION, Verdict};
 use crate::gate::pattern::Pattern;
+use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::Result;
 use crate::kernel::json::canon;
@@ -211,5 +211,27 @@ pub struct Endpoint {
 impl Endpoint {
     pub fn is_off(&self) -> bool {
         !self.enabled
+    }
+}
+
+/// A time in which calls are stopped whatever the rules say: from `start` on and until right before `end`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Freeze {
+    pub name: String,
+    pub start: Timestamp,
+    pub end: Timestamp,
+    /// `block` or `require_approval`.
+    pub effect: Verdict,
+    #[serde(rename = "Match")]
+    pub matching: Match,
+    pub reason_code: String,
+    pub violation: String,
+}
+
+impl Freeze {
+    /// Whether the window is open at a time.
+    pub fn is_open(&self, now: &Timestamp) -> bool {
+        now.since(&self.start).is_some() && now.since(&self.end).is_none()
     }
 }

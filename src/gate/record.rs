@@ -1,10 +1,10 @@
 //! What a decision leaves on disk: the signed trace, the audits, the proof of a credential.
 
-use crate::gate::decide::{Decision, Request};
 use crate::gate::model::{
     APPROVAL_AUDIT_SCHEMA, ApprovalAudit, CREDENTIAL_SCHEMA, CredentialRecord, DELEGATION_AUDIT_SCHEMA,
     DelegationAudit, PRODUCER, SCHEMA_VERSION, Subject,
 };
+use crate::gate::request::{Decision, Request};
 use crate::gate::text;
 use crate::gate::trace::{self, DelegationRef, Trace};
 use crate::kernel::digest::{Digest, hex};
@@ -16,17 +16,6 @@ use serde::Serialize;
 
 /// The mark of a trace that enforced nothing.
 const SIMULATED: &str = "simulate_mode_non_enforcing";
-
-/// Where the records go, where not to their usual names.
-#[derive(Debug, Clone, Default)]
-pub struct Outputs {
-    pub trace: Option<String>,
-    pub approval_audit: Option<String>,
-    pub delegation_audit: Option<String>,
-    pub credential_evidence: Option<String>,
-    /// The usual name of the trace has the event's id in it: no later decision overwrites it.
-    pub unique: bool,
-}
 
 /// Where the records went, as they are told.
 #[derive(Debug, Clone, Default)]

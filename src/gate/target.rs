@@ -1,7 +1,7 @@
 //! What a call acts on: its targets normalised, with the endpoint class and domain that follow from them.
 
 use crate::gate::domain;
-use crate::gate::intent::Fields;
+use crate::gate::fields::Fields;
 use crate::gate::text;
 use crate::kernel::error::Result;
 use serde::Serialize;
