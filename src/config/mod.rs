@@ -2,7 +2,7 @@
 //!
 //! Verbs: `document` (YAML or JSON to a tree that knows lines and columns), `suite` (`gait.yaml`), `rules` (its
 //! `match` blocks), `agent` and `graders` (its blocks of those names), `edit` (one fixture more in a `gait.yaml`),
-//! `project` (`.gait/config.yaml`).
+//! `project` (`.gait/config.yaml`), `scalar` (numbers and texts by the way they are written).
 //!
 //! **Invariant:** a key nobody knows is never silently ignored; it is reported with its place.
 
@@ -12,4 +12,5 @@ pub mod edit;
 pub mod graders;
 pub mod project;
 pub mod rules;
+pub mod scalar;
 pub mod suite;

@@ -53,7 +53,7 @@ fn message(case: &Case) -> Failed {
 }
 
 /// Runs libtest-mimic. `None`: it could not print (it panics then), and the verdict does not depend on anybody reading.
-fn shown(arguments: &Arguments, trials: Vec<Trial>) -> Option<Conclusion> {
+pub fn shown(arguments: &Arguments, trials: Vec<Trial>) -> Option<Conclusion> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let conclusion = catch_unwind(AssertUnwindSafe(|| libtest_mimic::run(arguments, trials))).ok();
