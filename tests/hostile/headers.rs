@@ -25,6 +25,7 @@ fn unlike() -> Vec<Kind> {
         unlike("local-crc", "the local header has another checksum", &|head| head.crc ^= 1),
         unlike("local-method", "the local header has another method", &|head| head.method = 0),
         unlike("local-flags", "the local header has other flags", &|head| head.flags = 1 << 11),
+        unlike("local-version", "the local header needs another version", &|head| head.needed += 1),
         unlike("local-time", "the local header has another time", &|head| head.time += 1),
         Kind::archive("local-packed-size", "the local header has another compressed size", says, |zip| {
             zip.item("run.json").local(|head| head.packed += 1);

@@ -7,6 +7,8 @@ use std::io::Write as _;
 /// What a local and a central header both say about an entry.
 #[derive(Clone)]
 pub struct Head {
+    /// The version of the format a reader has to know.
+    pub needed: u16,
     pub flags: u16,
     pub method: u16,
     pub time: u32,
@@ -70,6 +72,7 @@ pub fn deflate(bytes: &[u8]) -> Vec<u8> {
 impl Item {
     fn new(name: &str, content: &[u8], method: u16, data: Vec<u8>) -> Self {
         let head = Head {
+            needed: 0x14,
             flags: if name.is_ascii() { 0 } else { 1 << 11 },
             method,
             time: 0x0021_0000,
@@ -131,6 +134,7 @@ impl Item {
 
 impl Head {
     fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.needed.to_le_bytes());
         out.extend_from_slice(&self.flags.to_le_bytes());
         out.extend_from_slice(&self.method.to_le_bytes());
         for value in [self.time, self.crc, self.packed, self.size] {
@@ -159,7 +163,7 @@ impl Zip {
             out.extend_from_slice(&item.gap);
             let at = out.len() as u32;
             if let Some(head) = &item.local {
-                out.extend_from_slice(b"PK\x03\x04\x14\x00");
+                out.extend_from_slice(b"PK\x03\x04");
                 head.write(&mut out);
                 for part in [&head.name, &head.extra, &item.data, &item.descriptor] {
                     out.extend_from_slice(part);
@@ -169,7 +173,6 @@ impl Zip {
                 count += 1;
                 directory.extend_from_slice(b"PK\x01\x02");
                 directory.extend_from_slice(&item.made_by.to_le_bytes());
-                directory.extend_from_slice(&[0x14, 0]);
                 head.write(&mut directory);
                 directory.extend_from_slice(&(item.comment.len() as u16).to_le_bytes());
                 directory.extend_from_slice(&item.disk.to_le_bytes());
