@@ -1,5 +1,7 @@
 //! `gait` records what an AI agent does with its tools, proves the record, and turns it into a regression test.
 
+#[cfg(feature = "action")]
+pub mod action;
 pub mod cli;
 pub mod config;
 pub mod gate;

@@ -1,10 +1,13 @@
 //! The whole program: arguments, one command, one answer, one exit code.
 
+#[cfg(feature = "action")]
+use crate::cli::action::cmd::ActionCmd;
 use crate::cli::approve::ApproveCmd;
 use crate::cli::chain;
 use crate::cli::delegate::DelegateCmd;
 use crate::cli::exit::{self, Exit};
 use crate::cli::gate::GateCmd;
+use crate::cli::init::InitCmd;
 use crate::cli::keys::KeysCmd;
 use crate::cli::mcp::group::McpCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
@@ -21,6 +24,7 @@ use crate::kernel::clock::Clock;
 use crate::kernel::digest::{Hasher, hex};
 use crate::kernel::error::{Error, Result};
 use crate::mcp::process::{self, Ended};
+use crate::regress::helper;
 use crate::scout::telemetry::Telemetry;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -43,6 +47,7 @@ struct Root {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(DemoCmd),
+    Init(InitCmd),
     Run(RunCmd),
     Verify(VerifyCmd),
     Regress(RegressCmd),
@@ -54,6 +59,8 @@ enum Command {
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
+    #[cfg(feature = "action")]
+    Action(ActionCmd),
     Completions(CompletionsCmd),
     /// Print the version
     Version,
@@ -74,6 +81,9 @@ const LABELS: [(&str, &str); 8] = [
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    if let Some(code) = helper::play(args.get(1..).unwrap_or_default()) {
+        return code;
+    }
     let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let correlation_id = correlation_id(&args);
     let mut telemetry = Telemetry::from_env(args.get(1..).unwrap_or_default(), &correlation_id, Clock::system());
@@ -142,6 +152,7 @@ impl Command {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
+            Self::Init(cmd) => cmd.run(),
             Self::Run(cmd) => cmd.run(clock, json),
             Self::Migrate(cmd) => cmd.run(clock),
             Self::Verify(cmd) => cmd.run(),
@@ -153,6 +164,8 @@ impl Command {
             Self::Policy(cmd) => cmd.run(clock, json),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
+            #[cfg(feature = "action")]
+            Self::Action(cmd) => Ok(cmd.run(&|args| answer(args, correlation_id))),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** only this room prints, and only this room knows exit codes.
 
+#[cfg(feature = "action")]
+pub mod action;
 pub mod app;
 pub mod approve;
 pub mod args;
@@ -12,6 +14,7 @@ pub mod delegate;
 pub mod effective;
 pub mod exit;
 pub mod gate;
+pub mod init;
 pub mod keys;
 pub mod mcp;
 pub mod migrate;

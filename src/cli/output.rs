@@ -137,6 +137,28 @@ impl Answer {
         self.category
     }
 
+    /// The members as one JSON object, ended by a newline.
+    pub fn document(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let _ = self.print_members(&mut out);
+        out
+    }
+
+    /// A text member.
+    pub fn member(&self, key: &str) -> Option<String> {
+        serde_json::from_str(self.members.get(key)?.get()).ok()
+    }
+
+    /// The remarks, one a line.
+    pub fn notes_text(&self) -> String {
+        self.notes.iter().map(|note| format!("{note}\n")).collect()
+    }
+
+    /// The text for people.
+    pub fn plain_text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints the answer. A reader that went away is no failure of ours.
     pub fn print(mut self, json: bool, correlation_id: &str) {
         for note in &self.notes {

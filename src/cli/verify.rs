@@ -54,7 +54,8 @@ pub fn answer(path: &str, report: &Report) -> Result<Answer> {
     Answer::new(report, exit)?.with("path", path)?.text(text(path, report)).notes(notes).classified()
 }
 
-fn text(path: &str, report: &Report) -> String {
+/// The report for people.
+pub fn text(path: &str, report: &Report) -> String {
     let mut lines = vec![format!("verify {}: {path}", if report.ok { "ok" } else { "failed" })];
     if report.ok {
         lines.push(format!("run_id: {}", report.run_id));

@@ -1,5 +1,6 @@
 //! `gait.yaml` as written: the fixtures listed, and the globs that find more.
 
+use crate::config::agent::Agent;
 use crate::config::document::{Document, Fields, Node, Place};
 use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub min_pass: Option<u64>,
     /// Which differences are accepted.
     pub rules: Option<Match>,
+    /// How today's behaviour is produced.
+    pub agent: Option<Agent>,
 }
 
 impl Settings {
@@ -60,7 +63,8 @@ impl Settings {
         let rules = fields.node("match").map(|node| Match::read(document, node, warnings)).transpose()?;
         let trials = rules::whole(document, fields, "trials", 1)?;
         let min_pass = rules::whole(document, fields, "min_pass", 1)?;
-        Ok(Self { trials, min_pass, rules })
+        let agent = fields.node("agent").map(|node| Agent::read(document, node, warnings)).transpose()?;
+        Ok(Self { trials, min_pass, rules, agent })
     }
 
     /// These settings, and where they say nothing, `defaults`.
@@ -69,7 +73,17 @@ impl Settings {
             (Some(own), Some(theirs)) => Some(own.over(theirs)),
             (own, theirs) => own.or_else(|| theirs.clone()),
         };
-        Self { trials: self.trials.or(defaults.trials), min_pass: self.min_pass.or(defaults.min_pass), rules }
+        let agent = match (self.agent, &defaults.agent) {
+            (Some(own), Some(theirs)) => Some(own.over(theirs)),
+            (own, theirs) => own.or_else(|| theirs.clone()),
+        };
+        let (trials, min_pass) = (self.trials.or(defaults.trials), self.min_pass.or(defaults.min_pass));
+        Self { trials, min_pass, rules, agent }
+    }
+
+    /// The agent to be run, and its command; none where nothing says which.
+    pub fn agent(&self) -> Option<(&Agent, &[String])> {
+        self.agent.as_ref().and_then(|agent| Some((agent, agent.command.as_deref()?)))
     }
 
     fn check(&self, document: &Document, node: &Node) -> Result<()> {
@@ -122,7 +136,14 @@ impl Suite {
                 let what = format!("fixture {name:?} is listed twice, first at line {first}");
                 return Err(document.error(node.place, what));
             }
-            let settings = Settings::read(&document, &mut item, &mut warnings)?.over(&defaults);
+            let own = Settings::read(&document, &mut item, &mut warnings)?;
+            let names_agent = own.agent.is_some();
+            let settings = own.over(&defaults);
+            if names_agent && settings.agent().is_none() {
+                return Err(
+                    document.error(item.node("agent").map_or(node.place, |n| n.place), "`agent` without `command`")
+                );
+            }
             settings.check(&document, node)?;
             warnings.extend(item.unknown());
             let (name, runpack) = (name.to_owned(), runpack.to_owned());

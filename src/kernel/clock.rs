@@ -205,3 +205,9 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// The instant that is `span` from now.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+pub fn later(span: std::time::Duration) -> std::time::Instant {
+    std::time::Instant::now() + span
+}

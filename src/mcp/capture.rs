@@ -2,6 +2,8 @@
 
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
+use crate::mcp::lineage::stat;
+use crate::mcp::{journal, process};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
@@ -81,16 +83,10 @@ pub fn variables(pid: u32) -> Vec<(String, String)> {
     bytes.split(|&byte| byte == 0).filter_map(pair).collect()
 }
 
-struct Stat {
-    parent: u32,
-    started: String,
-}
-
-/// A process as Linux tells of it; `None` elsewhere and for one that is gone.
-fn stat(pid: u32) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, parentheses too.
-    let (_, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, started: (*fields.get(19)?).to_owned() })
+/// Asks the recorders that listen, and write in `run_dir`, to end: no client will close them.
+pub fn end_listeners(run_dir: &Utf8Path) -> Result<()> {
+    for pid in journal::find(run_dir)?.iter().filter_map(|path| journal::listener(path)) {
+        process::terminate(pid);
+    }
+    Ok(())
 }

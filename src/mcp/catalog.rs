@@ -97,6 +97,12 @@ impl Server {
         server
     }
 
+    /// A server of which no more is known than its tools' definitions, JSON texts.
+    pub fn listing(name: &str, tools: impl Iterator<Item = String>) -> Self {
+        let tools = tools.filter_map(|text| RawValue::from_string(text).ok()).collect();
+        Self { name: name.to_owned(), tools, ..Self::default() }
+    }
+
     /// Takes over the tools a connection listed, page by page.
     fn list(&mut self, talk: &Talk) {
         for exchange in talk.exchanges.iter().filter(|exchange| exchange.method == "tools/list") {

@@ -10,13 +10,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How the name of every journal ends.
 pub const SUFFIX: &str = ".journal.jsonl";
 const SCHEMA: &str = "gait.mcp.journal";
+/// Longest first line, in bytes.
+const HEAD_LIMIT: u64 = 64 << 10;
 
 /// Who sent a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,15 @@ pub enum Side {
     Server,
 }
 
+/// Where a frame was said: on HTTP, ids are told apart by exchange and session. A pipe is all one place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the request, from 1.
+    pub exchange: Option<u64>,
+    /// Number of the `Mcp-Session-Id`, from 1; the id itself is not kept.
+    pub session: Option<u64>,
+}
+
 /// The first line: which server this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -33,8 +44,11 @@ pub struct Head {
     pub at: Timestamp,
     /// The name the user gave it, else empty.
     pub server: String,
-    /// Name of the program that was started.
+    /// Name of the program that was started; the host, where none was.
     pub program: String,
+    /// Process id of a recorder that listens, and so does not end with its client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<u32>,
 }
 
 /// Any later line; one of the members after `at` is there.
@@ -46,8 +60,12 @@ struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Side>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    exchange: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     frame: Option<String>,
-    /// Length of a frame that was too long to keep.
+    /// Length of a frame that could not be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<usize>,
     /// A mark in a later frame, and the variable it stands for where it stands for one.
@@ -72,8 +90,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts a journal in `dir`, which is made if missing.
-    pub fn start(dir: &Utf8Path, server: &str, program: &str, veil: Veil, clock: Clock) -> Result<Self> {
+    /// Starts a journal in `dir`, which is made if missing. `server` may be empty; `listens` is for a recorder that is
+    /// no server's parent.
+    pub fn start(dir: &Utf8Path, server: &str, program: &str, listens: bool, veil: Veil, clock: Clock) -> Result<Self> {
         fs::make_dir(dir)?;
         let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
         let name: String = if server.is_empty() { program } else { server }.chars().take(64).map(plain).collect();
@@ -85,7 +104,8 @@ impl Writer {
         let mut file = options.open(&path).map_err(|e| Error::io("create", &path, e))?;
         let _ = file.try_lock();
         let (server, program) = (server.to_owned(), program.to_owned());
-        let head = Head { schema_id: SCHEMA.to_owned(), at: clock.now(), server, program };
+        let listener = listens.then(std::process::id);
+        let head = Head { schema_id: SCHEMA.to_owned(), at: clock.now(), server, program, listener };
         let mut line = encoded(&head);
         line.push(b'\n');
         file.write_all(&line).map_err(|e| Error::io("write", &path, e))?;
@@ -95,15 +115,27 @@ impl Writer {
     /// Appends the frames that `chunk` completes, in one write.
     pub fn chunk(&self, side: Side, cutter: &mut Cutter, chunk: &[u8]) {
         let mut lines = Vec::new();
-        cutter.cut(chunk, |frame| self.line(side, &frame, &mut lines));
+        cutter.cut(chunk, |frame| self.line(side, Place::default(), &frame, &mut lines));
         self.append(&lines);
     }
 
     /// Appends what was left when the stream ended.
     pub fn stream_end(&self, side: Side, cutter: &mut Cutter) {
         let mut lines = Vec::new();
-        cutter.end(|frame| self.line(side, &frame, &mut lines));
+        cutter.end(|frame| self.line(side, Place::default(), &frame, &mut lines));
         self.append(&lines);
+    }
+
+    /// Appends frames that were cut elsewhere: `cut` gives each to its argument.
+    pub fn frames(&self, side: Side, place: Place, cut: impl FnOnce(&mut dyn FnMut(Frame<'_>))) {
+        let mut lines = Vec::new();
+        cut(&mut |frame| self.line(side, place, &frame, &mut lines));
+        self.append(&lines);
+    }
+
+    /// Hides `secret` in everything that is appended from now on.
+    pub fn hide(&self, secret: &str) {
+        self.veil.learn(secret);
     }
 
     /// The last line, how the server ended; what comes later is not taken any more.
@@ -115,7 +147,7 @@ impl Writer {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn line(&self, side: Side, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn line(&self, side: Side, place: Place, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let text = match frame {
             Frame::Text(text) => Some(String::from_utf8_lossy(text)),
             Frame::Skipped(_) => None,
@@ -126,6 +158,9 @@ impl Writer {
         }
         let from = if side == Side::Client { "client" } else { "server" };
         out.extend_from_slice(format!("{{\"at\":\"{}\",\"from\":\"{from}\",", self.clock.now()).as_bytes());
+        for (name, number) in [("exchange", place.exchange), ("session", place.session)] {
+            out.extend(number.map(|number| format!("\"{name}\":{number},")).unwrap_or_default().into_bytes());
+        }
         match (&covered, frame) {
             (Some((text, _)), _) => {
                 out.extend_from_slice(b"\"frame\":");
@@ -172,7 +207,8 @@ fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
 pub struct Entry {
     pub at: Timestamp,
     pub from: Side,
-    /// `None`: it was too long to keep.
+    pub place: Place,
+    /// `None`: it could not be kept.
     pub frame: Option<String>,
 }
 
@@ -213,13 +249,25 @@ impl Journal {
                 journal.redactions.push(Redaction { mark, variable: line.variable });
             }
             match (line.from, line.end) {
-                (Some(from), _) => journal.entries.push(Entry { at: line.at, from, frame: line.frame }),
+                (Some(from), _) => {
+                    let place = Place { exchange: line.exchange, session: line.session };
+                    journal.entries.push(Entry { at: line.at, from, place, frame: line.frame });
+                }
                 (None, Some(_)) => journal.truncated = false,
                 (None, None) => {}
             }
         }
         Ok(journal)
     }
+}
+
+/// The process that still writes this journal, where it is one that listens.
+pub fn listener(path: &Utf8Path) -> Option<u32> {
+    let file = File::open(path).ok()?;
+    let mut head = String::new();
+    BufReader::new(&file).take(HEAD_LIMIT).read_line(&mut head).ok()?;
+    let head: Head = serde_json::from_str(&head).ok()?;
+    head.listener.filter(|_| !ended(&file, Duration::ZERO))
 }
 
 /// Waits for the writer to let go of the journal.

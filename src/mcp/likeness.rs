@@ -1,8 +1,8 @@
 //! When is a value the recorded one? Equal to the digit, except where a mark stands for a text that was not kept.
 
-use crate::kernel::json::delta;
-use crate::kernel::json::tree::{self, Json};
-use crate::mcp::veil::Redaction;
+use crate::kernel::json::delta::{self, Difference};
+use crate::kernel::json::tree::Json;
+use crate::mcp::veil::{Redaction, SHORTEST};
 
 /// What the marks of a pack stand for today.
 #[derive(Debug, Default)]
@@ -11,32 +11,79 @@ pub struct Likeness {
     marks: Vec<(String, Option<String>)>,
 }
 
+/// How a value is the recorded one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alike {
+    /// It is the very value.
+    Same,
+    /// It differs, and a rule accepts that.
+    Accepted,
+}
+
 impl Likeness {
     /// Looks up the variables that the marks name.
-    pub fn new(redactions: &[Redaction]) -> Self {
-        let value = |redaction: &Redaction| redaction.variable.as_ref().and_then(|name| std::env::var(name).ok());
-        let of = |r: &Redaction| (r.mark.clone(), value(r).filter(|value| !value.is_empty()));
+    pub fn new(redactions: &[Redaction], variables: &[(String, String)]) -> Self {
+        let value = |name: &String| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let of = |r: &Redaction| (r.mark.clone(), r.variable.as_ref().and_then(value).filter(|v| !v.is_empty()));
         Self { marks: redactions.iter().filter(|r| !r.mark.is_empty()).map(of).collect() }
     }
 
-    /// Whether `asked` is the value that was recorded as `recorded`, both JSON texts.
-    pub fn same(&self, recorded: &str, asked: &str) -> bool {
-        match (tree::parse(recorded.as_bytes()), tree::parse(asked.as_bytes())) {
-            (Ok(recorded), Ok(asked)) => {
-                let found = delta::delta(&recorded, &asked, usize::MAX);
-                found.differences.iter().all(|difference| match (&difference.left, &difference.right) {
-                    (Some(Json::String(left)), Some(Json::String(right))) => self.text(left, right),
-                    (Some(Json::String(left)), Some(_)) => self.free(left),
-                    _ => false,
-                })
+    /// Whether `asked` is the value that was recorded, where `accepts` has the last word on a difference.
+    pub fn compare(&self, recorded: &Json, asked: &Json, accepts: impl Fn(&Difference) -> bool) -> Option<Alike> {
+        let mut alike = Alike::Same;
+        for difference in delta::delta(recorded, asked, usize::MAX).differences {
+            let hidden = match (&difference.left, &difference.right) {
+                (Some(Json::String(left)), Some(right)) => self.stands(left, right),
+                _ => false,
+            };
+            if !hidden {
+                alike = Alike::Accepted;
+                if !accepts(&difference) {
+                    return None;
+                }
             }
-            _ => recorded == asked,
+        }
+        Some(alike)
+    }
+
+    /// Puts the marks of `recorded` back where `asked` holds what they stand for.
+    pub fn restore(&self, recorded: &Json, asked: &mut Json) {
+        match (recorded, asked) {
+            (Json::Object(_), Json::Object(members)) => {
+                for (key, value) in members {
+                    recorded.get(key).into_iter().for_each(|recorded| self.restore(recorded, value));
+                }
+            }
+            (Json::Array(recorded), Json::Array(items)) => {
+                recorded.iter().zip(items).for_each(|(recorded, item)| self.restore(recorded, item));
+            }
+            (Json::String(text), asked) if self.stands(text, asked) => *asked = recorded.clone(),
+            _ => {}
         }
     }
 
-    /// Whether the whole text is one mark that any value may stand for.
-    fn free(&self, recorded: &str) -> bool {
-        self.marks.iter().any(|(mark, value)| mark == recorded && value.is_none())
+    /// Puts marks in place of every text whose variable is known.
+    pub fn hide(&self, asked: &mut Json) {
+        match asked {
+            Json::Object(members) => members.iter_mut().for_each(|(_, value)| self.hide(value)),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
+            Json::String(text) => {
+                for (mark, value) in &self.marks {
+                    if let Some(value) = value.as_ref().filter(|v| v.len() >= SHORTEST && text.contains(v.as_str())) {
+                        *text = text.replace(value.as_str(), mark);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn stands(&self, recorded: &str, asked: &Json) -> bool {
+        match asked {
+            Json::String(asked) => self.text(recorded, asked),
+            // The whole text is one mark that any value may stand for.
+            _ => self.marks.iter().any(|(mark, value)| mark == recorded && value.is_none()),
+        }
     }
 
     /// Whether `asked` is `recorded` with each mark replaced by what it stands for, or by anything where that is not

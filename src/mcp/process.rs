@@ -45,8 +45,15 @@ pub fn not_started(program: &str, error: std::io::Error) -> Error {
     Error::new(kind, format!("cannot start {program}: {error}")).hint("check the command behind `--`")
 }
 
+#[cfg(not(unix))]
+pub use other::{Running, die, on_end_signals, ready, start, take_streams, terminate};
+/// What a file, a pipe and a socket have in common.
 #[cfg(unix)]
-pub use unix::{Running, die, on_end_signals, ready, start, take_streams};
+pub use std::os::fd::AsFd as Stream;
+#[cfg(windows)]
+pub use std::os::windows::io::AsHandle as Stream;
+#[cfg(unix)]
+pub use unix::{Running, die, has_bytes, on_end_signals, ready, start, take_streams, terminate};
 
 #[cfg(unix)]
 mod unix {
@@ -81,6 +88,13 @@ mod unix {
     pub fn ready(stream: &impl AsFd, room: bool) {
         let flags = if room { PollFlags::OUT } else { PollFlags::IN };
         let _ = poll(&mut [PollFd::new(stream, flags)], None);
+    }
+
+    /// Whether there is something to read right now, the end of the stream not counted.
+    pub fn has_bytes(stream: &impl AsFd) -> bool {
+        let mut found = [PollFd::new(stream, PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut found, Some(&now)).is_ok() && found[0].revents().contains(PollFlags::IN)
     }
 
     /// A started program that gets the signals we get.
@@ -132,6 +146,13 @@ mod unix {
         }
     }
 
+    /// Asks the process to end.
+    pub fn terminate(pid: u32) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
     /// Ends this process by `signal`, as the program ended. Returns where the signal does not end a process.
     pub fn die(signal: i32) {
         let own = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw);
@@ -149,6 +170,63 @@ mod unix {
                 then(signal);
             }
         });
+        Ok(())
+    }
+}
+
+/// Without signals: what ends a console's programs reaches every one of them by itself.
+#[cfg(not(unix))]
+mod other {
+    use crate::kernel::error::{Error, Kind, Result};
+    use crate::mcp::process::{Ended, Stream, not_started};
+    use std::fs::File;
+    use std::io::{stdin, stdout};
+    use std::process::{Child, Command};
+    use std::time::Duration;
+
+    fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+        Error::new(Kind::Internal, format!("cannot {what}: {error}"))
+    }
+
+    /// Our standard input and output as files of our own.
+    pub fn take_streams() -> Result<(File, File)> {
+        let (input, output) = (stdin(), stdout());
+        let input = input.as_handle().try_clone_to_owned().map_err(|e| failed("take standard input", e))?;
+        let output = output.as_handle().try_clone_to_owned().map_err(|e| failed("take standard output", e))?;
+        Ok((input.into(), output.into()))
+    }
+
+    /// Lets a stream that would block catch up.
+    pub fn ready(_: &impl Stream, _: bool) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    /// A started program.
+    pub struct Running {
+        pub child: Child,
+    }
+
+    /// Starts a program.
+    pub fn start(command: &mut Command) -> Result<Running> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.spawn().map(|child| Running { child }).map_err(|error| not_started(&program, error))
+    }
+
+    impl Running {
+        /// Waits for its end.
+        pub fn wait(&mut self) -> Result<Ended> {
+            self.child.wait().map(Ended::from).map_err(|e| failed("wait for the program", e))
+        }
+    }
+
+    /// There is no way to ask.
+    pub fn terminate(_: u32) {}
+
+    /// Returns: there are no signals to end by.
+    pub fn die(_: i32) {}
+
+    /// There are no signals to hear.
+    pub fn on_end_signals(_: impl FnOnce(i32) + Send + 'static) -> Result<()> {
         Ok(())
     }
 }

@@ -1,10 +1,11 @@
-//! A runpack answers as the server it was recorded from. There is no way from here to a real one.
+//! A recorded server answers again, from the runpack it was recorded in. There is no way from here to a real one.
 
-use crate::kernel::error::{Error, Result};
-use crate::mcp::catalog::{self, Asked, Catalog, Server};
-use crate::mcp::likeness::Likeness;
-use crate::mcp::talk;
-use crate::mcp::wire::{self, Fields, Message};
+use crate::kernel::error::Result;
+use crate::kernel::json::delta::Difference;
+use crate::kernel::json::tree::{self, Json};
+use crate::mcp::catalog::{Asked, Server};
+use crate::mcp::likeness::{Alike, Likeness};
+use crate::mcp::wire::{self, Fields};
 use crate::runpack::lane::Record;
 use crate::runpack::read::Pack;
 use std::collections::HashMap;
@@ -14,14 +15,18 @@ const OLDER: &str = "2025-11-25";
 /// Versions an older client may ask for and get.
 const KNOWN_OLDER: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", OLDER];
 
-/// A call as it was asked of the replay.
+/// Whether a difference from the arguments of a recorded call is accepted: the call's position in the pack, its tool as the
+/// run names it, the difference.
+pub type Accepts = dyn Fn(usize, &str, &Difference) -> bool + Send + Sync;
+
+/// A call as it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asking {
+    /// As the run names it: behind its server where there are several.
     pub tool: String,
-    /// JSON text of the arguments.
-    pub args: Option<String>,
-    /// Position in the pack of the recorded call that answered it.
-    pub answered_by: Option<usize>,
+    pub args: Json,
+    /// Position in the pack of the recorded call that answers it, and how the arguments are that call's.
+    pub answered_by: Option<(usize, Alike)>,
     /// That one had answered an earlier call already.
     pub again: bool,
 }
@@ -29,98 +34,73 @@ pub struct Asking {
 /// One recorded call, ready to answer.
 struct Recorded {
     at: usize,
-    tool: String,
-    args: String,
-    /// Status and JSON text of its result.
-    answer: Option<(String, String)>,
+    args: Json,
+    /// Position of its result in the pack.
+    answer: Option<usize>,
     used: bool,
 }
 
 /// A server played from a verified pack.
 pub struct Replay {
-    server: Server,
-    likeness: Likeness,
-    calls: Vec<Recorded>,
+    pub server: Server,
+    /// What stands in front of its tools' names in the run.
+    pub prefix: String,
+    /// By tool, as the server names it.
+    calls: HashMap<String, Vec<Recorded>>,
     /// How often each question was asked so far.
     asked: HashMap<(String, String), u64>,
-    /// Every tool call, in order.
-    pub asking: Vec<Asking>,
 }
 
 impl Replay {
-    /// Plays `server`, or the only one of the pack. `Pack` was opened with [`catalog::ENTRY`].
-    pub fn new(pack: &Pack, server: Option<&str>) -> Result<Self> {
-        let catalog = match pack.entry(catalog::ENTRY) {
-            Some(bytes) => Catalog::read(bytes)?,
-            None => Catalog::new(vec![Server { name: "gait".to_owned(), ..Server::default() }], Vec::new()),
-        };
-        let names: Vec<String> = catalog.servers.iter().map(|server| server.name.clone()).collect();
-        let several = names.len() > 1;
-        let likeness = Likeness::new(&catalog.redactions);
-        let wanted = |candidate: &Server| server.is_none_or(|name| name == candidate.name);
-        let mut found: Vec<Server> = catalog.servers.into_iter().filter(wanted).collect();
-        let (Some(server), true) = (found.pop(), found.is_empty()) else {
-            let what = server
-                .map_or("the run has several servers".to_owned(), |name| format!("no server {name:?} in the run"));
-            return Err(Error::invalid(what).hint(format!("--server is one of: {}", names.join(", "))));
-        };
-        let prefix = if several { format!("{}.", server.name) } else { String::new() };
-        let mut results: HashMap<&str, &Record<'static>> = HashMap::new();
-        for result in &pack.results {
-            results.entry(&result.intent_id).or_insert(result);
+    /// Plays `server`, the tools of which have `prefix` in the run.
+    pub fn new(pack: &Pack, server: Server, prefix: String) -> Result<Self> {
+        let mut results: HashMap<&str, usize> = HashMap::new();
+        for (at, result) in pack.results.iter().enumerate() {
+            results.entry(&result.intent_id).or_insert(at);
         }
-        let text = |record: &Record<'_>| String::from_utf8_lossy(record.content().unwrap_or(b"{}")).into_owned();
-        let mut calls = Vec::new();
+        let mut calls: HashMap<String, Vec<Recorded>> = HashMap::new();
         for (at, intent) in pack.intents.iter().enumerate() {
             let Some(tool) = intent.label.strip_prefix(&prefix) else { continue };
-            let answer = results.get(intent.intent_id.as_ref()).map(|result| (result.label.to_string(), text(result)));
-            calls.push(Recorded { at, tool: tool.to_owned(), args: text(intent), answer, used: false });
+            let answer = results.get(intent.intent_id.as_ref()).copied();
+            let args = tree::parse(body(intent).as_bytes())?;
+            calls.entry(tool.to_owned()).or_default().push(Recorded { at, args, answer, used: false });
         }
-        Ok(Self { server, likeness, calls, asked: HashMap::new(), asking: Vec::new() })
+        Ok(Self { server, prefix, calls, asked: HashMap::new() })
     }
 
-    /// The name of the server that is played.
-    pub fn name(&self) -> &str {
-        &self.server.name
+    /// Whether the recording knows the tool, called or only listed.
+    pub fn knows(&self, tool: &str) -> bool {
+        self.calls.contains_key(tool) || self.server.tools.iter().any(|raw| named(raw.get()).as_deref() == Some(tool))
     }
 
-    /// The answers to one line of the client, each without its newline.
-    pub fn answer(&mut self, line: &[u8]) -> Vec<String> {
-        let mut out = Vec::new();
-        for message in wire::messages(line) {
-            if let Message::Request { id, method, params } = message {
-                let (member, value) = self.respond(&method, params.as_deref());
-                out.push(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"{member}\":{value}}}"));
+    /// The answer to a question that is no tool call: `result` or `error`, and its value.
+    pub fn respond(&mut self, method: &str, fields: &Fields, likeness: &Likeness) -> (&'static str, String) {
+        if method == "ping" {
+            return ("result", "{}".to_owned());
+        }
+        match self.recorded(method, fields, likeness) {
+            Some(answer) => answer,
+            None if method == "initialize" => ("result", self.handshake(fields)),
+            None if method == "tools/list" => {
+                let tools: Vec<&str> = self.server.tools.iter().map(|raw| raw.get()).collect();
+                ("result", format!("{{\"tools\":[{}]}}", tools.join(",")))
             }
-        }
-        out
-    }
-
-    /// `result` or `error`, and its value.
-    fn respond(&mut self, method: &str, params: Option<&str>) -> (&'static str, String) {
-        let fields = params.and_then(Fields::read).unwrap_or_default();
-        match method {
-            "ping" => ("result", "{}".to_owned()),
-            "tools/call" => self.call(&fields),
-            _ => match self.recorded(method, &fields) {
-                Some(answer) => answer,
-                None if method == "initialize" => ("result", self.handshake(&fields)),
-                None if method == "tools/list" => ("result", "{\"tools\":[]}".to_owned()),
-                None => ("error", format!("{{\"code\":-32601,\"message\":{}}}", wire::quoted("Method not found"))),
-            },
+            None => ("error", format!("{{\"code\":-32601,\"message\":{}}}", wire::quoted("Method not found"))),
         }
     }
 
     /// What was answered when this was asked; asked more often than then, the last answer.
-    fn recorded(&mut self, method: &str, fields: &Fields) -> Option<(&'static str, String)> {
+    fn recorded(&mut self, method: &str, fields: &Fields, likeness: &Likeness) -> Option<(&'static str, String)> {
         let greeting = matches!(method, "initialize" | "server/discover");
         let params = fields.without("_meta").filter(|_| !greeting);
+        let value = |text: Option<&str>| tree::parse(text.unwrap_or("{}").as_bytes()).ok();
+        let wanted = value(params.as_deref())?;
         let like = |asked: &&Asked| {
-            let recorded = asked.params.as_ref().map_or("{}", |raw| raw.get());
-            asked.method == method && (greeting || self.likeness.same(recorded, params.as_deref().unwrap_or("{}")))
+            let same = |recorded: Json| likeness.compare(&recorded, &wanted, |_| false).is_some();
+            asked.method == method && (greeting || value(asked.params.as_ref().map(|raw| raw.get())).is_some_and(same))
         };
         let answers: Vec<&Asked> = self.server.exchanges.iter().filter(like).collect();
-        let count = self.asked.entry((method.to_owned(), params.clone().unwrap_or_default())).or_default();
+        let count = self.asked.entry((method.to_owned(), params.unwrap_or_default())).or_default();
         *count += 1;
         let mut left = *count;
         let answer = answers.iter().find(|asked| {
@@ -150,46 +130,46 @@ impl Replay {
         )
     }
 
-    fn call(&mut self, fields: &Fields) -> (&'static str, String) {
-        let tool = fields.string("name").unwrap_or_default();
-        let args = fields.get("arguments").map(str::to_owned);
-        let asked = args.clone().filter(|args| args != "null").unwrap_or_else(|| "{}".to_owned());
-        let alike = |call: &&mut Recorded| call.tool == tool && self.likeness.same(&call.args, &asked);
-        let mut matching: Vec<&mut Recorded> = self.calls.iter_mut().filter(alike).collect();
-        let fresh = matching.iter().position(|call| !call.used);
-        let last = matching.len().checked_sub(1).filter(|_| self.server.read_only(&tool));
-        match fresh.or(last) {
-            Some(place) => {
-                let again = std::mem::replace(&mut matching[place].used, true);
-                self.asking.push(Asking { tool: tool.clone(), args, answered_by: Some(matching[place].at), again });
-                given(&tool, matching[place].answer.as_ref())
-            }
-            None => {
-                self.asking.push(Asking { tool: tool.clone(), args, answered_by: None, again: false });
-                ("result", unmatched(&tool, &asked))
+    /// Finds the recorded call that answers this one, and takes it: the first unused one with the very arguments, else
+    /// the first whose differences are accepted; where all are used, the last one of a tool that only reads. Gives the
+    /// position of its result, too.
+    pub fn call(&mut self, tool: &str, args: Json, likeness: &Likeness, accepts: &Accepts) -> (Asking, Option<usize>) {
+        let named = format!("{}{tool}", self.prefix);
+        let mut found: Option<(bool, Alike, usize)> = None;
+        let read_only = self.server.read_only(tool);
+        let calls = self.calls.get_mut(tool).map(Vec::as_mut_slice).unwrap_or_default();
+        for (place, call) in calls.iter().enumerate().filter(|(_, call)| !call.used || read_only) {
+            let Some(alike) = likeness.compare(&call.args, &args, |d| accepts(call.at, &named, d)) else { continue };
+            let better = match found {
+                None => true,
+                Some((used, best, _)) if call.used && used => alike <= best,
+                Some((used, best, _)) => (call.used, alike) < (used, best),
+            };
+            if better {
+                found = Some((call.used, alike, place));
             }
         }
+        let Some((again, alike, place)) = found else {
+            return (Asking { tool: named, args, answered_by: None, again: false }, None);
+        };
+        calls[place].used = true;
+        let answered_by = Some((calls[place].at, alike));
+        (Asking { tool: named, args, answered_by, again }, calls[place].answer)
     }
 
     /// Recorded calls nobody asked for, by position in the pack.
-    pub fn unconsumed(&self) -> Vec<usize> {
-        self.calls.iter().filter(|call| !call.used).map(|call| call.at).collect()
+    pub fn unconsumed(&self) -> impl Iterator<Item = usize> {
+        self.calls.values().flatten().filter(|call| !call.used).map(|call| call.at)
     }
 }
 
-/// A recorded answer as a response.
-fn given(tool: &str, answer: Option<&(String, String)>) -> (&'static str, String) {
-    match answer {
-        Some((status, text)) if status == talk::ERROR => {
-            let error = Fields::read(text).and_then(|fields| fields.get("error").map(str::to_owned));
-            ("error", error.unwrap_or_else(|| "{\"code\":-32603,\"message\":\"recorded error\"}".to_owned()))
-        }
-        Some((_, text)) => ("result", text.clone()),
-        None => {
-            let message = format!("gait replay: the recording has no answer to this call of {tool}");
-            ("error", format!("{{\"code\":-32000,\"message\":{}}}", wire::quoted(&message)))
-        }
-    }
+/// The content of a record as JSON text.
+pub fn body<'r>(record: &'r Record<'_>) -> std::borrow::Cow<'r, str> {
+    String::from_utf8_lossy(record.content().unwrap_or(b"{}"))
+}
+
+fn named(tool: &str) -> Option<String> {
+    Fields::read(tool)?.string("name")
 }
 
 /// The tool error that answers a call the recording does not have.

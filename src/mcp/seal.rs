@@ -122,7 +122,7 @@ fn warnings(parts: &[Part]) -> Vec<String> {
     for part in parts {
         if part.talk.skipped > 0 {
             let (count, name) = (part.talk.skipped, &part.server);
-            warnings.push(format!("{count} messages of {name} were too long to keep"));
+            warnings.push(format!("{count} messages of {name} were too long, or in an encoding we do not read"));
         }
         if part.journal.truncated {
             warnings.push(format!("the recording of {} was cut off", part.server));

@@ -2,7 +2,7 @@
 
 use crate::kernel::clock::Timestamp;
 use crate::kernel::json::canon;
-use crate::mcp::journal::{Journal, Side};
+use crate::mcp::journal::{Journal, Place, Side};
 use crate::mcp::wire::{self, Fields, Message, Outcome};
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ pub struct Talk {
     pub exchanges: Vec<Exchange>,
     /// The protocol version that requests name, in the newer era.
     pub version: Option<String>,
-    /// Frames too long to keep.
+    /// Frames that could not be kept.
     pub skipped: usize,
 }
 
@@ -61,11 +61,38 @@ enum Open {
     Other(String, Option<String>),
 }
 
+/// The requests that wait for their answers.
+#[derive(Default)]
+struct Questions {
+    /// By exchange and id: an exchange is answered in itself.
+    open: HashMap<(Option<u64>, String), Open>,
+    /// The last exchange of a session that asked under this id: a stream that broke goes on in another exchange.
+    asked: HashMap<(u64, String), Option<u64>>,
+}
+
+impl Questions {
+    fn asked(&mut self, place: Place, id: String, question: Open) {
+        if let Some(session) = place.session {
+            self.asked.insert((session, id.clone()), place.exchange);
+        }
+        self.open.insert((place.exchange, id), question);
+    }
+
+    fn answered(&mut self, place: Place, id: String) -> Option<Open> {
+        let key = (place.exchange, id);
+        if let Some(question) = self.open.remove(&key) {
+            return Some(question);
+        }
+        let exchange = self.asked.get(&(place.session?, key.1.clone()))?;
+        self.open.remove(&(*exchange, key.1))
+    }
+}
+
 impl Talk {
     /// Pairs requests and responses by their JSON-RPC ids, each direction's ids for itself.
     pub fn of(journal: &Journal) -> Self {
         let mut talk = Self::default();
-        let mut open = HashMap::new();
+        let mut open = Questions::default();
         for entry in &journal.entries {
             let Some(frame) = &entry.frame else {
                 talk.skipped += 1;
@@ -75,9 +102,9 @@ impl Talk {
                 match (entry.from, message) {
                     (Side::Client, Message::Request { id, method, params }) => {
                         let question = talk.asked(method, params, entry.at);
-                        open.insert(id, question);
+                        open.asked(entry.place, id, question);
                     }
-                    (Side::Server, Message::Response { id, outcome }) => match open.remove(&id) {
+                    (Side::Server, Message::Response { id, outcome }) => match open.answered(entry.place, id) {
                         Some(Open::Call(at)) => talk.answered(at, outcome, entry.at),
                         Some(Open::Other(method, params)) => {
                             talk.exchanges.push(Exchange { method, params, outcome });

@@ -2,11 +2,10 @@
 
 use crate::kernel::error::Result;
 use crate::mcp::journal::{Side, Writer};
-use crate::mcp::process::{self, Ended};
+use crate::mcp::process::{self, Ended, Stream};
 use crate::mcp::wire::Cutter;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,7 +54,7 @@ pub fn run(command: &[String], journal: &Arc<Writer>, input: File, output: File)
 }
 
 /// Passes bytes on until either end closes. `moved` counts every chunk twice: once read, once passed on.
-fn pump(mut from: impl Read + AsFd, mut to: impl Write + AsFd, side: Side, journal: &Writer, moved: &AtomicU64) {
+fn pump(mut from: impl Read + Stream, mut to: impl Write + Stream, side: Side, journal: &Writer, moved: &AtomicU64) {
     let mut buffer = vec![0; CHUNK];
     let mut cutter = Cutter::default();
     loop {
@@ -81,7 +80,7 @@ fn pump(mut from: impl Read + AsFd, mut to: impl Write + AsFd, side: Side, journ
 }
 
 /// Writes all of it, also into a stream that somebody made non-blocking.
-fn pass(to: &mut (impl Write + AsFd), mut bytes: &[u8]) -> io::Result<()> {
+fn pass(to: &mut (impl Write + Stream), mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match to.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

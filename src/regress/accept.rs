@@ -8,12 +8,14 @@ use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::kernel::json::encode;
 use crate::kernel::lock::{self, Lock};
+use crate::mcp::candidate::UNMATCHED;
 use crate::regress::baselines::{self, Acceptance, Chain, Standing};
 use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial};
 use crate::regress::discover::{self, Listed};
 use crate::regress::fixture::{Demands, Fixture, METADATA, Metadata, Unloadable};
 use crate::regress::grade::diff;
+use crate::regress::mishap::Mishap;
 use crate::report::model::Grade;
 use crate::report::result::{self, Written};
 use crate::runpack::locate::OUT_DIR;
@@ -57,6 +59,7 @@ pub struct Plan {
     /// The new baseline; none when an acceptance that was cut off is finished.
     pub candidate: Option<Utf8PathBuf>,
     pub diff_digest: String,
+    unanswered: usize,
     record: Acceptance,
     chain: Chain,
     bytes: Vec<u8>,
@@ -83,6 +86,9 @@ pub struct Accepted {
     pub baselines: String,
     /// An acceptance that was cut off was finished, and nothing else was done.
     pub finished: bool,
+    /// Calls that were answered by no recording; their answer is the replay's tool error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<usize>,
 }
 
 /// The first failing trial of a fixture, as a result tells it.
@@ -172,6 +178,7 @@ pub fn plan(request: &Request) -> Result<Plan> {
         evidence: fresh.evidence,
         candidate: Some(fresh.path),
         diff_digest: fresh.diff_digest,
+        unanswered: fresh.unanswered,
         record,
         chain,
         bytes: fresh.bytes,
@@ -219,6 +226,7 @@ fn finish(
         evidence: String::new(),
         candidate: None,
         diff_digest: record.diff_digest.clone(),
+        unanswered: 0,
         config: config(suite, &fixture.name, &record.run_id)?,
         record,
         chain,
@@ -237,6 +245,7 @@ struct Fresh {
     run_id: String,
     manifest_digest: String,
     diff_digest: String,
+    unanswered: usize,
     evidence: String,
 }
 
@@ -252,14 +261,20 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
         Error::invalid(format!("{}: no trial of fixture {} failed there", request.result, fixture.name))
             .hint("run `gait regress run` first, or name the new baseline with --candidate")
     })?;
+    if let Some(mishap) = Mishap::read(&path)? {
+        let what = format!("{path} is no whole run: {}: {}", mishap.reason_code.code(), mishap.what);
+        return Err(Error::new(Kind::UnsafeRefused, what).hint("accept a run in which the agent came to its end"));
+    }
     let bytes = fs::read(&path, LARGEST)?;
     let trust = Trust::Known(baselines::keys(&request.demands.trust));
     let pack = Pack::read(Source::from_bytes(bytes.clone()), &trust).map_err(|e| e.at(&path))?;
     usable(&path, &pack, fixture, &request.demands)?;
+    let unanswered = pack.intents.iter().filter(|intent| intent.intent_id.starts_with(UNMATCHED)).count();
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
-    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack) };
-    let subject = Subject { fixture, origin: Origin::Flag, trials: vec![trial], require_candidate: false };
+    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack), mishap: None };
+    let (origin, trials) = (Origin::Flag, vec![trial]);
+    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
     let verdict = diff::grade(&subject);
     if verdict.reason_codes.contains("duplicate_intent_id") {
         return Err(Error::invalid(format!("{path} uses one id for two calls, so it can be no baseline")));
@@ -274,7 +289,7 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
             .code(NOT_AS_SHOWN)
             .hint("look at it again with `gait regress run`, then accept"));
     }
-    Ok(Fresh { path, bytes, run_id, manifest_digest, diff_digest, evidence: verdict.evidence })
+    Ok(Fresh { path, bytes, run_id, manifest_digest, diff_digest, unanswered, evidence: verdict.evidence })
 }
 
 /// Whether the fixture would load with this pack as its baseline.
@@ -300,7 +315,7 @@ impl Plan {
     /// Writes record, runpack, `fixture.json` and `gait.yaml` in this order, each whole or not at all. Cut off between
     /// two of them, the fixture does not load, and says that the same command finishes it.
     pub fn apply(self, key: &PrivateKey, clock: Clock) -> Result<Accepted> {
-        let Self { mut record, mut chain, mut metadata, dir, lock, .. } = self;
+        let Self { mut record, mut chain, mut metadata, dir, lock, unanswered, .. } = self;
         let finished = self.candidate.is_none();
         if !finished {
             record.created_at = clock.now();
@@ -330,6 +345,7 @@ impl Plan {
             record_digest: last.digest.clone(),
             baselines: dir.join(baselines::FILE).into_string(),
             finished,
+            unanswered: (unanswered > 0).then_some(unanswered),
         })
     }
 

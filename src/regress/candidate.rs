@@ -21,6 +21,8 @@ pub enum Origin {
     Flag,
     /// `--candidate-dir` or its variable.
     Dir,
+    /// `agent` in `gait.yaml`: today's agent is run.
+    Agent,
     /// `candidate_runpack` in `fixture.json`.
     Fixture,
 }
@@ -32,6 +34,7 @@ impl Origin {
             Self::Baseline => "none",
             Self::Flag => "flag",
             Self::Dir => "dir",
+            Self::Agent => "agent",
             Self::Fixture => "fixture",
         }
     }
@@ -87,7 +90,8 @@ impl Given {
         Ok(given)
     }
 
-    /// The candidates of `fixture`, from the first source that has any.
+    /// The candidates of `fixture`, from the first source that has any. Those of its agent are still to be made. Where a
+    /// folder of candidates is given, no agent is run: whoever judges elsewhere does not run what is judged.
     pub fn of(&self, fixture: &Fixture) -> Candidates {
         let one = |origin, path: Utf8PathBuf| Candidates { origin, trials: vec![(1, path)] };
         if let Some(path) = self.named.get(&fixture.name).or(self.bare.as_ref()) {
@@ -97,6 +101,10 @@ impl Given {
         if !found.is_empty() {
             return Candidates { origin: Origin::Dir, trials: found };
         }
+        if fixture.settings.agent().is_some() {
+            let origin = if self.dir.is_some() { Origin::Baseline } else { Origin::Agent };
+            return Candidates { origin, trials: Vec::new() };
+        }
         match &fixture.metadata.candidate_runpack {
             Some(path) if Utf8Path::new(path).is_absolute() => one(Origin::Fixture, path.into()),
             Some(path) => one(Origin::Fixture, fs::clean(fixture.dir.join(path).as_str())),
@@ -105,21 +113,10 @@ impl Given {
     }
 }
 
-/// `<fixture>/trial_<n>.zip` in order of n, else `<fixture>.zip`, else `runpack_<run_id>.zip`. A trial folder that
-/// cannot be read stands for its trials: loading it fails, and says why.
+/// `<fixture>/trial_<n>.zip` in order of n, else `<fixture>.zip`, else `runpack_<run_id>.zip`.
 fn in_dir(dir: &Utf8Path, fixture: &Fixture) -> Vec<(usize, Utf8PathBuf)> {
-    let folder = dir.join(&fixture.name);
-    let mut trials = Vec::new();
-    match folder.read_dir_utf8() {
-        Ok(listing) => trials.extend(listing.flatten().filter_map(|entry| {
-            let number = entry.file_name().strip_prefix("trial_")?.strip_suffix(".zip")?;
-            Some((number.parse::<usize>().ok()?, entry.into_path()))
-        })),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(_) => return vec![(1, folder)],
-    }
+    let trials = in_folder(&dir.join(&fixture.name));
     if !trials.is_empty() {
-        trials.sort();
         return trials;
     }
     let run_id = &fixture.metadata.run_id;
@@ -129,4 +126,20 @@ fn in_dir(dir: &Utf8Path, fixture: &Fixture) -> Vec<(usize, Utf8PathBuf)> {
     }
     let path = names.into_iter().map(|name| dir.join(name)).find(|path| path.is_file());
     path.map(|path| (1, path)).into_iter().collect()
+}
+
+/// `trial_<n>.zip` in order of n; a trial that came to nothing has left `trial_<n>.json` alone. A folder that cannot be
+/// read stands for its trials: loading it fails, and says why.
+pub fn in_folder(folder: &Utf8Path) -> Vec<(usize, Utf8PathBuf)> {
+    let mut trials = BTreeMap::new();
+    match folder.read_dir_utf8() {
+        Ok(listing) => trials.extend(listing.flatten().filter_map(|entry| {
+            let (digits, end) = entry.file_name().strip_prefix("trial_")?.split_once('.')?;
+            let number = digits.parse::<usize>().ok().filter(|_| matches!(end, "zip" | "json"))?;
+            Some((number, folder.join(format!("trial_{digits}.zip"))))
+        })),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(_) => return vec![(1, folder.to_owned())],
+    }
+    trials.into_iter().collect()
 }

@@ -3,6 +3,7 @@
 use crate::kernel::error::Error;
 use crate::regress::candidate::Origin;
 use crate::regress::fixture::Fixture;
+use crate::regress::mishap::Mishap;
 use crate::report::model::Flake;
 use crate::runpack::read::Pack;
 use camino::Utf8PathBuf;
@@ -16,6 +17,8 @@ pub struct Trial {
     pub number: usize,
     pub path: Utf8PathBuf,
     pub pack: Result<Pack, Error>,
+    /// Why it is no good, whatever the pack holds.
+    pub mishap: Option<Mishap>,
 }
 
 /// What a case looks at: a fixture and today's behaviour, where there is any.
@@ -27,11 +30,23 @@ pub struct Subject<'a> {
     pub trials: Vec<Trial>,
     /// Having no candidate fails.
     pub require_candidate: bool,
+    /// See [`crate::regress::judge::Rules`].
+    pub unchanged: bool,
 }
 
 impl Subject<'_> {
-    /// Whether the baseline is compared with nothing but itself.
+    /// Whether the candidates were made by running the fixture's agent against the recording, here or elsewhere.
+    pub fn replayed(&self) -> bool {
+        let elsewhere = self.origin == Origin::Dir && self.fixture.settings.agent().is_some();
+        self.origin == Origin::Agent || elsewhere
+    }
+
+    /// Whether the baseline is compared with nothing but itself. What an agent did is something else, even where it is
+    /// the same.
     pub fn self_compare(&self) -> bool {
+        if self.replayed() && !self.trials.is_empty() {
+            return false;
+        }
         let own = &self.fixture.baseline.contents.manifest.manifest_digest;
         let same = |trial: &Trial| trial.pack.as_ref().is_ok_and(|p| p.contents.manifest.manifest_digest == *own);
         self.trials.iter().all(same)

@@ -78,7 +78,11 @@ pub fn compare(baseline: &[Call], candidate: &[Call], rules: &Rules, allowed: &A
     let (left, right) = (links(baseline), links(candidate));
     let mut names = Names::default();
     let a = features::of(baseline, rules, &left, &mut names);
-    let b = features::of(candidate, rules, &right, &mut names);
+    let mut b = features::of(candidate, rules, &right, &mut names);
+    // A call the recording had no answer to is no recorded one, whatever else is asked.
+    for (features, _) in b.iter_mut().zip(candidate).filter(|(_, call)| call.loose) {
+        features.stand_alone(&mut names);
+    }
     let pairs = align::align(&a, &b, rules.order == Order::Strict);
     let partners = pairs.iter().filter_map(|pair| Some((pair.baseline?, pair.candidate?))).collect();
     let judge = Judge { baseline, candidate, rules, allowed, links: left, partners };
@@ -104,6 +108,10 @@ pub fn compare(baseline: &[Call], candidate: &[Call], rules: &Rules, allowed: &A
 }
 
 const FORBIDDEN: &str = "call_forbidden";
+/// The recording had no answer to a call that fails.
+const UNMATCHED: &str = "unmatched_request";
+/// Nobody asked for a recorded call, which fails.
+const UNCONSUMED: &str = "unconsumed_recording";
 
 struct Judge<'r> {
     baseline: &'r [Call],
@@ -152,6 +160,10 @@ impl Judge<'_> {
             }
             found.push((difference, rule));
         }
+        if !reasons.is_empty() {
+            reasons.extend(new.loose.then_some(UNMATCHED));
+            reasons.extend(old.loose.then_some(UNCONSUMED));
+        }
         if found.is_empty() && in_order {
             return None;
         }
@@ -186,6 +198,10 @@ impl Judge<'_> {
     }
 
     fn status(&self, at: usize, old: &Call, new: &Call, view: &ToolView<'_>) -> Option<(Difference, Option<String>)> {
+        // What the replay says in place of an answer is no status.
+        if new.loose {
+            return None;
+        }
         let (before, after) = (old.status.as_deref(), new.status.as_deref());
         let rule = match &view.status {
             Some((wanted, name)) if *wanted == "any" || after == Some(*wanted) => Some(name.clone()),
@@ -208,7 +224,8 @@ impl Judge<'_> {
             Order::Subset => Some("match.order: subset".to_owned()),
             _ => self.allowed.file(INTENTS).then(|| allowed::NAME.to_owned()),
         };
-        let reasons = if rule.is_none() { vec!["call_missing"] } else { Vec::new() };
+        let mut reasons = if rule.is_none() { vec!["call_missing"] } else { Vec::new() };
+        reasons.extend((rule.is_none() && call.loose).then_some(UNCONSUMED));
         let found = listed.map(|difference| (difference, None)).collect();
         judged(Change::Missing, call, (Some(at + 1), None), found, reasons, rule)
     }
@@ -218,7 +235,8 @@ impl Judge<'_> {
         let listed = one_sided(call).map(|(path, value)| Difference { path, left: None, right: Some(value) });
         let rule = self.rules.accepts_extra(&call.tool);
         let rule = rule.or_else(|| self.allowed.file(INTENTS).then(|| allowed::NAME.to_owned()));
-        let reasons = if rule.is_none() { vec!["call_extra"] } else { Vec::new() };
+        let mut reasons = if rule.is_none() { vec!["call_extra"] } else { Vec::new() };
+        reasons.extend((rule.is_none() && call.loose).then_some(UNMATCHED));
         let found = listed.map(|difference| (difference, None)).collect();
         judged(Change::Extra, call, (None, Some(now + 1)), found, reasons, rule)
     }

@@ -1,6 +1,7 @@
 //! Differing calls as they are written into `details.calls` and told to people.
 
 use crate::config::rules::{Norm, Tolerance};
+use crate::kernel::json::delta::Difference;
 use crate::kernel::json::path;
 use crate::kernel::json::tree::Json;
 use crate::regress::compare::{ARGS, Comparison, Judged, STATUS, Violation};
@@ -52,7 +53,7 @@ pub fn violations(violations: &[Violation]) -> Value {
 }
 
 fn detail(call: &CallChange, accepted: &[Option<String>], reason: Option<&str>, rule: Option<&str>) -> Value {
-    let difference = |(at, difference): (usize, &crate::kernel::json::delta::Difference)| {
+    let difference = |(at, difference): (usize, &Difference)| {
         let mut written = json!({ "path": difference.path });
         for (key, value) in [("baseline", &difference.left), ("candidate", &difference.right)] {
             if let Some(value) = value {
@@ -116,6 +117,19 @@ pub fn tell(comparison: &Comparison) -> String {
     out
 }
 
+/// The recorded values that today's agent does not produce again, each with the rule that would accept it.
+pub fn irreproducible(comparison: &Comparison) -> String {
+    let mut out = "the baseline is not reproduced by today's agent\n".to_owned();
+    for judged in comparison.failing().filter(|judged| judged.change.kind == Change::Changed) {
+        let open = judged.change.differences.iter().zip(&judged.accepted).filter(|(_, rule)| rule.is_none());
+        for (difference, _) in open.filter(|(difference, _)| difference.path != STATUS) {
+            let (what, rule) = value(&judged.change, difference);
+            out.push_str(&format!("recorded value: {what}\n  a rule that would accept it: match: {{{rule}}}\n"));
+        }
+    }
+    out
+}
+
 fn violated(violation: &Violation) -> String {
     let place = violation.candidate_index.map_or_else(String::new, |at| format!("call {at} "));
     format!("{place}{}: {}, against {}", visible(&violation.tool), violation.what, violation.rule)
@@ -154,10 +168,16 @@ fn divergence(judged: &Judged) -> (String, String) {
         Change::Moved | Change::Changed => {}
     }
     let open = call.differences.iter().zip(&judged.accepted).find(|(_, rule)| rule.is_none());
-    let Some((difference, _)) = open else { return (name, "order: unordered".to_owned()) };
-    let value =
+    open.map_or_else(|| (name, "order: unordered".to_owned()), |(difference, _)| value(call, difference))
+}
+
+/// One differing value of a call, and the rule that would accept it.
+fn value(call: &CallChange, difference: &Difference) -> (String, String) {
+    let tool = key(&call.tool_name);
+    let name = format!("call {} {}", call.index_left.unwrap_or_default(), visible(&call.tool_name));
+    let text =
         |value: &Option<Json>| value.as_ref().map_or("nothing".to_owned(), |value| story::shortened(&value.text()));
-    let (before, after) = (value(&difference.left), value(&difference.right));
+    let (before, after) = (text(&difference.left), text(&difference.right));
     if difference.path == STATUS {
         return (format!("{name}, status: {before} became {after}"), format!("tools: {{{tool}: {{status: any}}}}"));
     }

@@ -5,6 +5,7 @@ use crate::config::suite::{self, Settings};
 use crate::kernel::archive::source::Source;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs::SETTINGS_LIMIT;
+use crate::mcp::catalog;
 use crate::regress::baselines::{self, Chain, Standing};
 use crate::regress::discover::Listed;
 use crate::runpack::read::Pack;
@@ -13,6 +14,7 @@ use crate::sign::envelope::Check;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// `schema_id` of a `fixture.json`.
 pub const SCHEMA_ID: &str = "gait.regress.fixture";
@@ -137,7 +139,7 @@ pub struct Fixture {
     pub metadata: Metadata,
     /// How it is judged.
     pub settings: Settings,
-    pub baseline: Pack,
+    pub baseline: Arc<Pack>,
 }
 
 /// Why a fixture cannot be graded: a reason code and what is wrong.
@@ -172,7 +174,7 @@ impl Fixture {
         let path = Utf8Path::new(&listed.runpack);
         let refuse = |code| move |error: Error| Unloadable { code, what: error.to_string() };
         let source = Source::open(path.as_std_path()).map_err(refuse("runpack_not_found"))?;
-        let baseline = Pack::read(source, &demands.trust).map_err(|error| {
+        let baseline = Pack::read_with(source, &demands.trust, &[catalog::ENTRY]).map_err(|error| {
             let fallback = match error.kind() {
                 Kind::VerificationFailed => "verification_failed",
                 _ => "runpack_parse_error",
@@ -193,7 +195,7 @@ impl Fixture {
             return Err(Unloadable { code: "fixture_metadata_invalid", what: unknown.clone() });
         }
         let (name, runpack, settings) = (listed.name.clone(), listed.runpack.clone(), listed.settings.clone());
-        Ok(Self { name, runpack, dir, metadata, settings, baseline })
+        Ok(Self { name, runpack, dir, metadata, settings, baseline: Arc::new(baseline) })
     }
 
     /// The chain of accepted baselines, which has to hold and to end at this baseline.

@@ -11,17 +11,23 @@
 use crate::config::suite::{self, Suite};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
+use crate::regress::agent::{Setup, Steps};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
+use crate::regress::helper;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
+use crate::regress::produce::{self, Produced};
 use crate::regress::select::{self, Filters, Selected};
 use crate::regress::shard::{self, Part};
+use crate::regress::supervise;
 use crate::regress::trials;
 use crate::report::model::{Exercised, Report, Shard};
 use crate::runpack::record::PRODUCER;
 use crate::runpack::verify::Trust;
+use crate::sign::keyring;
+use camino::Utf8Path;
 use libtest_mimic::{Arguments, FormatSetting};
 use std::num::NonZero;
 use std::path::Path;
@@ -42,6 +48,9 @@ pub struct Options {
     pub candidate_dir: Option<String>,
     pub require_candidate: bool,
     pub demands: Demands,
+    /// Whether the baseline can be reproduced is asked, and nothing else.
+    pub unchanged: bool,
+    pub steps: Steps,
     /// Threads; one per core unless given.
     pub threads: Option<NonZero<usize>>,
 }
@@ -71,8 +80,14 @@ pub fn plan(options: Options) -> Result<Plan> {
     }
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
-    let rules = Rules { demands: options.demands, candidates, require_candidate: options.require_candidate };
+    let (require_candidate, unchanged) = (options.require_candidate || options.unchanged, options.unchanged);
+    let agents = Setup { key: None, lenient: unchanged, steps: options.steps };
+    let rules = Rules { demands: options.demands, candidates, require_candidate, agents, unchanged };
     let mut fixtures = select::select(fixtures, &options.filters);
+    if unchanged {
+        fixtures.iter_mut().for_each(|selected| selected.graders.retain(|grader| *grader == "diff"));
+        fixtures.retain(|selected| !selected.graders.is_empty());
+    }
     let nothing = nothing(&fixtures);
     let mut shard = None;
     if let Some(part) = options.shard {
@@ -119,9 +134,31 @@ impl Plan {
         names
     }
 
-    /// Starts judging in the background.
-    pub fn start(&self) -> Arc<Outcomes> {
-        pool::start(self.fixtures.clone(), self.rules.clone(), self.threads)
+    /// How many times agents are to be run, unless candidates are given.
+    pub fn agent_runs(&self) -> u64 {
+        let settings = self.fixtures.iter().map(|selected| &selected.listed.settings);
+        settings.filter(|settings| settings.agent().is_some()).map(|settings| settings.trials.unwrap_or(1)).sum()
+    }
+
+    /// Only runs the agents, and leaves their candidates below `dir`.
+    pub fn candidates(&self, dir: &Utf8Path) -> Result<Vec<Produced>> {
+        let rules = self.ready()?;
+        Ok(produce::all(&self.fixtures, &rules, self.threads, dir))
+    }
+
+    /// The rules with what running agents takes.
+    fn ready(&self) -> Result<Rules> {
+        let mut rules = Rules::clone(&self.rules);
+        if self.agent_runs() > 0 {
+            rules.agents.key = keyring::default_private()?.map(Arc::new);
+            supervise::end_all_on_signals()?;
+        }
+        Ok(rules)
+    }
+
+    /// Starts judging in the background, agents too. `InvalidInput`: the key that signs what they do cannot be used.
+    pub fn start(&self) -> Result<Arc<Outcomes>> {
+        Ok(pool::start(self.fixtures.clone(), Arc::new(self.ready()?), self.threads))
     }
 
     /// Shows the cases as libtest does while they are judged.
@@ -178,6 +215,10 @@ pub fn main() -> ExitCode {
 
 /// As [`main`], with the config named.
 pub fn main_with(config: &str) -> ExitCode {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(code) = helper::play(&words) {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     let filters = Filters {
         any: arguments.filter.take().into_iter().collect(),
@@ -192,6 +233,8 @@ pub fn main_with(config: &str) -> ExitCode {
             candidates: Vec::new(),
             candidate_dir: std::env::var(candidate::DIR_VAR).ok(),
             require_candidate: false,
+            unchanged: false,
+            steps: Steps::default(),
             demands: Demands { trust, require_signature: false, strict: true },
             threads: arguments.test_threads.and_then(NonZero::new),
         })

@@ -3,12 +3,14 @@
 use crate::kernel::archive::source::Source;
 use crate::kernel::clock::{Stopwatch, Timestamp};
 use crate::kernel::error::Error;
+use crate::regress::agent::{self, Setup};
 use crate::regress::baselines;
-use crate::regress::candidate::{Candidates, Given};
+use crate::regress::candidate::{self, Candidates, Given, Origin};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
 use crate::regress::fixture::{Demands, Fixture, Unloadable};
 use crate::regress::grade::{diff, expected_exit_code, schema_validation};
+use crate::regress::mishap::{Cause, Mishap};
 use crate::report::model::{Case, Grade, Status};
 use crate::runpack::read::Pack;
 use crate::runpack::receipt;
@@ -36,7 +38,13 @@ pub struct Rules {
     pub demands: Demands,
     pub candidates: Given,
     pub require_candidate: bool,
+    pub agents: Setup,
+    /// Whether the baseline can be reproduced is asked, not whether what differs is accepted.
+    pub unchanged: bool,
 }
+
+/// The graders that look at the baseline alone.
+const BASELINE_ONLY: [&str; 2] = ["expected_exit_code", "schema_validation"];
 
 /// A fixture judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,12 +75,16 @@ pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> J
         Ok(fixture) => fixture,
         Err(why) => return refused(listed, &why, watch.elapsed()),
     };
-    let subject = subject(&fixture, rules);
+    let exercising = GRADERS.iter().any(|(name, _)| wanted(name) && !BASELINE_ONLY.contains(name));
+    let subject = subject(&fixture, rules, exercising);
+    let producing = watch.elapsed();
     let cases = GRADERS.iter().filter(|(name, _)| wanted(name)).map(|(name, grade)| {
         let watch = Stopwatch::start();
         let mut verdict = grade(&subject);
         verdict.detail("run_id", fixture.baseline.contents.run.run_id.as_str());
-        case(listed, name, verdict, watch.elapsed())
+        // Whose candidates had to be made first took as long as that, too.
+        let waited = if *name == "diff" { producing } else { Duration::ZERO };
+        case(listed, name, verdict, waited + watch.elapsed())
     });
     let manifest = &fixture.baseline.contents.manifest;
     Judged {
@@ -85,19 +97,37 @@ pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> J
     }
 }
 
-fn subject<'a>(fixture: &'a Fixture, rules: &Rules) -> Subject<'a> {
-    let Candidates { origin, trials } = rules.candidates.of(fixture);
+/// Loads the candidates; those of the fixture's agent are made first, if a grader wants to see them.
+fn subject<'a>(fixture: &'a Fixture, rules: &Rules, exercising: bool) -> Subject<'a> {
+    let Candidates { origin, mut trials } = rules.candidates.of(fixture);
     // A key named for the baselines says nothing about who records today's runs.
     let trust = match &rules.demands.trust {
         Trust::Given(key) => Trust::Known(vec![*key]),
         known @ Trust::Known(_) => known.clone(),
     };
+    let mut broken = None;
+    let mut lock = None;
+    if origin == Origin::Agent && exercising {
+        let folder = agent::folder(&fixture.name);
+        match agent::hold(fixture).and_then(|held| {
+            lock = Some(held);
+            agent::run(fixture, &rules.agents, &folder)
+        }) {
+            Ok(_) => trials = candidate::in_folder(&folder),
+            Err(error) => {
+                trials = vec![(1, folder.join("trial_1.zip"))];
+                broken = Some(Mishap::new(Cause::AgentFailed, error.to_string()));
+            }
+        }
+    }
     let load = |(number, path): (usize, Utf8PathBuf)| {
-        let pack = load(&path, &trust);
-        Trial { number, path, pack }
+        let invalid = |error: Error| Mishap::new(Cause::AgentFailed, error.to_string());
+        let mishap = broken.clone().or_else(|| Mishap::read(&path).unwrap_or_else(|error| Some(invalid(error))));
+        Trial { number, pack: load(&path, &trust), path, mishap }
     };
     let trials = trials.into_iter().map(load).collect();
-    Subject { fixture, origin, trials, require_candidate: rules.require_candidate }
+    drop(lock);
+    Subject { fixture, origin, trials, require_candidate: rules.require_candidate, unchanged: rules.unchanged }
 }
 
 fn load(path: &Utf8PathBuf, trust: &Trust) -> Result<Pack, Error> {

@@ -27,6 +27,13 @@ impl Outcomes {
         slot.wait()
     }
 
+    /// Waits for the outcomes of all fixtures.
+    pub fn wait_for_all(&self) {
+        for index in 0..self.slots.len() {
+            self.wait(index);
+        }
+    }
+
     /// Judges one more fixture; false when all are taken.
     fn judge_next(&self) -> bool {
         let index = self.next.fetch_add(1, Ordering::Relaxed);

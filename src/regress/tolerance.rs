@@ -78,6 +78,14 @@ impl Rules {
         }
     }
 
+    /// Only which values may differ; everything else as recorded.
+    #[must_use]
+    pub fn tolerances(self) -> Self {
+        let tool = |tool: Tool| Tool { count: None, status: None, ..tool };
+        let tools = self.tools.into_iter().map(tool).collect();
+        Self { bind: self.bind, ignore: self.ignore, tools, ..Self::default() }
+    }
+
     /// The rule that accepts a call of `tool` the baseline does not have.
     pub fn accepts_extra(&self, tool: &str) -> Option<String> {
         match &self.extra {

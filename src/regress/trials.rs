@@ -68,7 +68,7 @@ pub fn show(fixtures: &[Selected], outcomes: &Arc<Outcomes>, format: Option<Form
 }
 
 /// Runs the cases of a test target with libtest's arguments. A mere listing opens no fixture.
-pub fn run(fixtures: &[Selected], start: impl FnOnce() -> Arc<Outcomes>, given: &Arguments) -> ExitCode {
+pub fn run(fixtures: &[Selected], start: impl FnOnce() -> Result<Arc<Outcomes>, Error>, given: &Arguments) -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..given.clone() };
     if arguments.list || arguments.ignored {
         let mut names: Vec<String> = fixtures.iter().flat_map(Selected::names).collect();
@@ -76,7 +76,10 @@ pub fn run(fixtures: &[Selected], start: impl FnOnce() -> Arc<Outcomes>, given: 
         let trials = names.into_iter().map(|name| Trial::test(name, || Ok(()))).collect();
         return shown(&arguments, trials).map_or(ExitCode::SUCCESS, |conclusion| conclusion.exit_code());
     }
-    let outcomes = start();
+    let outcomes = match start() {
+        Ok(outcomes) => outcomes,
+        Err(error) => return refused(&error, given),
+    };
     let conclusion = shown(&arguments, trials(fixtures, &outcomes));
     let failed = || (0..fixtures.len()).any(|index| outcomes.wait(index).failed());
     match conclusion {

@@ -1,46 +1,37 @@
-//! GitHub workflow commands: `::error` lines that the runner shows at the fixture's place in a file.
+//! GitHub annotations: what is shown at a fixture's place in a file, as workflow commands or for a check run.
 
 use crate::kernel::error::Result;
-use crate::report::model::{Case, Report};
-use crate::report::text::{clip, one_line, visible};
+use crate::report::group::rank;
+use crate::report::model::{Case, Place, Report};
+use crate::report::text::{clip, command_message, command_property, one_line};
 
 /// Commands of one kind the runner takes from one step.
 const MOST: usize = 10;
-/// Longest message the runner takes, in UTF-16 units after escaping.
-const MESSAGE_LIMIT: usize = 4_096;
 /// Longest title, in bytes before escaping.
 const TITLE_LIMIT: usize = 200;
 
-/// One line per failing case, the worst first; with more than ten, the tenth says how many are left out.
+/// One remark: where, and what; title and text are of any content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    pub place: Option<Place>,
+    pub title: String,
+    pub text: String,
+}
+
+/// One workflow command per failing case, the worst first; with more than ten, the tenth says how many are left out.
 pub fn render(report: &Report) -> Result<String> {
+    Ok(commands(&of(report)))
+}
+
+/// One annotation per failing case, the worst first.
+pub fn of(report: &Report) -> Vec<Annotation> {
     let mut failing: Vec<&Case> =
         report.cases.iter().map(AsRef::as_ref).filter(|case: &&Case| case.grade.failed()).collect();
-    failing.sort_by_key(|case| rank(case.grade.grader()));
-    let shown = if failing.len() > MOST { MOST - 1 } else { failing.len() };
-    let mut out: String = failing.iter().take(shown).map(|case| command(case)).collect();
-    let hidden = failing.len() - shown;
-    if hidden > 0 {
-        let text = format!("{hidden} more failing cases, see the summary or regress_result.json");
-        out.push_str(&format!("::error title=gait regress::{}\n", message(&text)));
-    }
-    Ok(out)
+    failing.sort_by_key(|case| rank(case));
+    failing.into_iter().map(annotation).collect()
 }
 
-/// What can't be read comes before what isn't sound, and that before what merely differs.
-fn rank(grader: &str) -> u8 {
-    match grader {
-        "load" => 0,
-        "schema_validation" => 1,
-        _ => 2,
-    }
-}
-
-fn command(case: &Case) -> String {
-    let title = clip(&one_line(&format!("{} failed", case.grade.name)), TITLE_LIMIT);
-    let place = case
-        .place
-        .as_ref()
-        .map_or_else(String::new, |place| format!("file={},line={},", property(&place.file), place.line));
+fn annotation(case: &Case) -> Annotation {
     let mut text = case.grade.reasons();
     if !case.next.is_empty() {
         text.push_str(&format!("\nnext: {}", case.next));
@@ -49,42 +40,27 @@ fn command(case: &Case) -> String {
         text.push('\n');
         text.push_str(&case.evidence);
     }
-    format!("::error {place}title={}::{}\n", property(&title), message(text.trim_end()))
+    let title = clip(&one_line(&format!("{} failed", case.grade.name)), TITLE_LIMIT);
+    Annotation { place: case.place.clone(), title, text: text.trim_end().to_owned() }
 }
 
-/// The text of a workflow command: one line, at most 4,096 characters, with no way to begin another command.
-pub fn message(text: &str) -> String {
-    let (mut out, mut units) = (String::new(), 0);
-    for c in disarmed(text).chars() {
-        let piece = escaped(c, false);
-        let size: usize = piece.chars().map(char::len_utf16).sum();
-        if units + size >= MESSAGE_LIMIT {
-            out.push('…');
-            break;
-        }
-        units += size;
-        out.push_str(&piece);
+/// Workflow commands, one a line: at most ten, of which the tenth may stand for the rest.
+pub fn commands(annotations: &[Annotation]) -> String {
+    let shown = if annotations.len() > MOST { MOST - 1 } else { annotations.len() };
+    let mut out: String = annotations.iter().take(shown).map(command).collect();
+    let hidden = annotations.len() - shown;
+    if hidden > 0 {
+        let text = format!("{hidden} more failing cases, see the summary or regress_result.json");
+        out.push_str(&format!("::error title=gait regress::{}\n", command_message(&text)));
     }
     out
 }
 
-/// The value of a property of a workflow command.
-pub fn property(text: &str) -> String {
-    disarmed(text).chars().map(|c| escaped(c, true)).collect()
-}
-
-/// The old spelling `##[command]` counts anywhere in a line, so it is broken up.
-fn disarmed(text: &str) -> String {
-    visible(text).replace("##[", "##\u{200B}[")
-}
-
-fn escaped(c: char, property: bool) -> String {
-    match c {
-        '%' => "%25".to_owned(),
-        '\r' => "%0D".to_owned(),
-        '\n' => "%0A".to_owned(),
-        ':' if property => "%3A".to_owned(),
-        ',' if property => "%2C".to_owned(),
-        other => other.to_string(),
-    }
+fn command(annotation: &Annotation) -> String {
+    let place = annotation
+        .place
+        .as_ref()
+        .map_or_else(String::new, |place| format!("file={},line={},", command_property(&place.file), place.line));
+    let title = command_property(&annotation.title);
+    format!("::error {place}title={title}::{}\n", command_message(&annotation.text))
 }

@@ -2,6 +2,15 @@
 
 use crate::report::model::{Case, Report};
 
+/// How bad a failing case is, the worst first: what can't be read, then what isn't sound, then what merely differs.
+pub fn rank(case: &Case) -> u8 {
+    match case.grade.grader() {
+        "load" => 0,
+        "schema_validation" => 1,
+        _ => 2,
+    }
+}
+
 /// The cases of one fixture.
 pub struct Fixture<'a> {
     pub name: &'a str,
@@ -35,5 +44,10 @@ impl Fixture<'_> {
     /// Whether any case fails.
     pub fn failed(&self) -> bool {
         self.failing().next().is_some()
+    }
+
+    /// The rank of its worst failing case.
+    pub fn rank(&self) -> u8 {
+        self.failing().map(rank).min().unwrap_or(u8::MAX)
     }
 }

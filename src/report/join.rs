@@ -39,6 +39,11 @@ pub fn join(parts: Vec<(String, Written)>) -> Result<Report> {
     joined(shards.into_values().collect())
 }
 
+/// The report of one result that is no shard.
+pub fn whole(written: Written) -> Result<Report> {
+    joined(vec![(String::new(), written)])
+}
+
 fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
     // The run's time is that of its first fixture that could be loaded.
     let loaded = |written: &Written| {
@@ -74,7 +79,7 @@ fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
     report.footers.sort();
     report.cases.sort_by(|a, b| a.grade.name.cmp(&b.grade.name));
     if let Some(pair) = report.cases.windows(2).find(|pair| pair[0].grade.name == pair[1].grade.name) {
-        return Err(Error::invalid(format!("the case {} stands in two shards", pair[0].grade.name)));
+        return Err(Error::invalid(format!("the case {} stands there twice", pair[0].grade.name)));
     }
     Ok(report)
 }

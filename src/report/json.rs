@@ -18,7 +18,7 @@ struct Document<'a> {
     graders: Vec<Graded<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<&'a Shard>,
-    /// Only a shard has to tell everything it knows.
+    /// Only what is reported elsewhere has to tell everything it knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     shown: Option<Shown>,
 }
@@ -33,6 +33,15 @@ struct Graded<'a> {
 
 /// The result document: two-space indent, HTML characters escaped, one final newline.
 pub fn render(report: &Report) -> Result<String> {
+    document(report, report.shard.is_some())
+}
+
+/// As [`render`], with all that a report made of it elsewhere needs.
+pub fn complete(report: &Report) -> Result<String> {
+    document(report, true)
+}
+
+fn document(report: &Report, shown: bool) -> Result<String> {
     let grades = report.cases.iter().map(|case| &case.grade);
     encode::document(&Document {
         schema_id: SCHEMA_ID,
@@ -50,6 +59,6 @@ pub fn render(report: &Report) -> Result<String> {
             })
             .collect(),
         shard: report.shard.as_ref(),
-        shown: report.shard.as_ref().map(|_| report.shown()),
+        shown: shown.then(|| report.shown()),
     })
 }

@@ -19,6 +19,16 @@ pub enum Status {
     Fail,
 }
 
+impl Status {
+    /// The word in files and for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// One graded case, as written: `name` is `<fixture>/<grader>`, `reason_codes` sorted and unique.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grade {

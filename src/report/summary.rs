@@ -1,7 +1,7 @@
 //! Markdown for people: the step summary and the comment on a pull request.
 
 use crate::kernel::error::Result;
-use crate::report::group::{Fixture, fixtures};
+use crate::report::group::{Fixture, fixtures, rank};
 use crate::report::model::{Report, Status};
 use crate::report::text::{cell, clip, code, fenced};
 
@@ -14,25 +14,46 @@ const CELL_LIMIT: usize = 160;
 /// Longest evidence of one case, footer or command, in bytes.
 const EVIDENCE_LIMIT: usize = 12_000;
 const LINE_LIMIT: usize = 1_000;
+/// Longest line of the verdict that quotes evidence.
+const LEAD_LIMIT: usize = 300;
 /// Kept free for the two closing lines.
 const CLOSING: usize = 400;
+
+/// How a summary is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    /// Bytes, of at least 4,000.
+    pub limit: usize,
+    /// Details are folded, as in a comment that stands among others.
+    pub folded: bool,
+    /// Markdown that goes under the verdict.
+    pub note: &'a str,
+}
 
 /// A summary of at most [`LIMIT`] bytes.
 pub fn render(report: &Report) -> Result<String> {
     bounded(report, LIMIT)
 }
 
-/// A summary of at most `limit` bytes (of at least 4,000): verdict, what was not run, table, and a section for each
-/// failing fixture. It says how many fixtures it leaves out.
+/// A summary of at most `limit` bytes (of at least 4,000).
 pub fn bounded(report: &Report, limit: usize) -> Result<String> {
-    let limit = limit.max(4_000) - CLOSING;
+    Ok(laid_out(report, Layout { limit, folded: false, note: "" }))
+}
+
+/// Verdict, the worst case, what was not run, table, and a section for each failing fixture, the worst first. It says
+/// how many fixtures it leaves out.
+pub fn laid_out(report: &Report, layout: Layout<'_>) -> String {
+    let limit = layout.limit.max(4_000) - CLOSING;
     let fixtures = fixtures(report);
-    let (failing, sound): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| fixture.failed());
+    let (mut failing, sound): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| fixture.failed());
+    failing.sort_by_key(|fixture| fixture.rank());
     let (flaky, passing): (Vec<_>, Vec<_>) = sound.into_iter().partition(|fixture| fixture.flakes().next().is_some());
     let mut out = heading(report, failing.len(), fixtures.len());
+    out.push_str(&failing.first().map_or_else(String::new, |worst| worst.lead()));
     if let Some(honesty) = report.honesty() {
         out.push_str(&format!("**{honesty}.**\n\n"));
     }
+    out.push_str(layout.note);
     if !fixtures.is_empty() {
         out.push_str("| fixture | status | failing graders | reason codes |\n| --- | --- | --- | --- |\n");
     }
@@ -48,7 +69,7 @@ pub fn bounded(report: &Report, limit: usize) -> Result<String> {
         out.push_str(&format!("\n{unlisted} more fixtures are left out of this table.\n"));
     }
     let mut untold = 0;
-    for section in failing.iter().map(|fixture| fixture.section(report)) {
+    for section in failing.iter().map(|fixture| fixture.section(report, layout.folded)) {
         if out.len() + section.len() > limit {
             untold += 1;
         } else {
@@ -58,7 +79,7 @@ pub fn bounded(report: &Report, limit: usize) -> Result<String> {
     if untold > 0 {
         out.push_str(&format!("\nThe details of {untold} failing fixtures are left out: see `regress_result.json`.\n"));
     }
-    Ok(out)
+    out
 }
 
 fn heading(report: &Report, failing: usize, fixtures: usize) -> String {
@@ -100,8 +121,19 @@ impl Fixture<'_> {
         format!("| {} | {status} | {graders} | {codes} |\n", cell(self.name, CELL_LIMIT))
     }
 
-    fn section(&self, report: &Report) -> String {
+    /// The first thing that went wrong, in one line.
+    fn lead(&self) -> String {
+        let worst = self.failing().min_by_key(|case| rank(case));
+        let line = worst.and_then(|case| case.evidence.lines().find(|line| !line.trim().is_empty()));
+        let told = line.map_or_else(String::new, |line| format!(": {}", code(&clip(line.trim(), LEAD_LIMIT))));
+        format!("Look at {} first{told}\n\n", code(&clip(self.name, CELL_LIMIT)))
+    }
+
+    fn section(&self, report: &Report, folded: bool) -> String {
         let mut out = format!("\n### {}\n", code(&clip(self.name, CELL_LIMIT)));
+        if folded {
+            out.push_str("\n<details><summary>Calls, ticket footer, how to see it again</summary>\n");
+        }
         for case in self.failing() {
             let codes = code(&clip(&case.grade.reasons(), LINE_LIMIT));
             out.push_str(&format!("\nFailed {}: {codes}\n", code(&clip(case.grade.grader(), CELL_LIMIT))));
@@ -119,6 +151,9 @@ impl Fixture<'_> {
         if !commands.is_empty() {
             let lines = clip(&commands.join("\n"), EVIDENCE_LIMIT);
             out.push_str(&format!("\nTo see it again:\n\n{}", fenced(&lines, "sh")));
+        }
+        if folded {
+            out.push_str("\n</details>\n");
         }
         out
     }

@@ -4,6 +4,10 @@
 const REPLACEMENT: char = '\u{FFFD}';
 /// Marks text that goes on.
 const MORE: &str = "…";
+/// Breaks up what must not be read as a command, and is not seen.
+const BREAK: char = '\u{200B}';
+/// Longest message of a workflow command the runner takes, in UTF-16 units after escaping.
+const MESSAGE_LIMIT: usize = 4_096;
 
 /// `text` without anything that moves the cursor, turns the writing direction or is illegal in XML: such characters
 /// become U+FFFD. Line ends become `\n`; `\n` and tab stay.
@@ -66,4 +70,54 @@ pub fn fenced(text: &str, language: &str) -> String {
 
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// [`visible`] text in which no line is a workflow command of a GitHub runner: a new-style one (`::name::`) counts at the
+/// start of a line behind blanks, an old one (`##[name]`) anywhere in it.
+pub fn log(text: &str) -> String {
+    let text = disarmed(text);
+    if !text.contains("::") {
+        return text;
+    }
+    let line = |line: &str| match line.trim_start().strip_prefix("::") {
+        Some(rest) => format!("{}:{BREAK}:{rest}", &line[..line.len() - line.trim_start().len()]),
+        None => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// The text of a workflow command: one line, at most 4,096 characters, with no way to begin another command.
+pub fn command_message(text: &str) -> String {
+    let (mut out, mut units) = (String::new(), 0);
+    for c in disarmed(text).chars() {
+        let piece = command_escape(c, false);
+        let size: usize = piece.chars().map(char::len_utf16).sum();
+        if units + size >= MESSAGE_LIMIT {
+            out.push_str(MORE);
+            break;
+        }
+        units += size;
+        out.push_str(&piece);
+    }
+    out
+}
+
+/// The value of a property of a workflow command.
+pub fn command_property(text: &str) -> String {
+    disarmed(text).chars().map(|c| command_escape(c, true)).collect()
+}
+
+fn disarmed(text: &str) -> String {
+    visible(text).replace("##[", &format!("##{BREAK}["))
+}
+
+fn command_escape(c: char, property: bool) -> String {
+    match c {
+        '%' => "%25".to_owned(),
+        '\r' => "%0D".to_owned(),
+        '\n' => "%0A".to_owned(),
+        ':' if property => "%3A".to_owned(),
+        ',' if property => "%2C".to_owned(),
+        other => other.to_string(),
+    }
 }

@@ -36,7 +36,8 @@ impl Pack {
         Source::open(path).and_then(|source| Self::read_with(source, trust, wanted)).map_err(|e| e.at(path.display()))
     }
 
-    fn read_with(source: Source, trust: &Trust, wanted: &[&str]) -> Result<Self> {
+    /// As [`Pack::read`], with the declared entries of these names, where the pack has them.
+    pub fn read_with(source: Source, trust: &Trust, wanted: &[&str]) -> Result<Self> {
         let archive = Archive::new(source, Limits::default())?;
         let (mut intents, mut results) = (Vec::new(), Vec::new());
         let contents = verify::open(

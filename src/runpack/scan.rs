@@ -95,6 +95,22 @@ pub struct Contents {
 
 /// Reads the whole archive once. `Err`: no manifest to go by, or a problem of the machine; everything else is noted.
 pub fn scan(archive: &Archive, intents: &mut dyn Observe, results: &mut dyn Observe) -> Result<Contents> {
+    read(archive, Look::Records(intents), Look::Records(results))
+}
+
+/// As [`scan`], of an archive this program wrote a moment ago: every byte is hashed, the records are not parsed again.
+pub fn scan_written(archive: &Archive, intents: LaneScan, results: LaneScan) -> Result<Contents> {
+    read(archive, Look::Known(intents), Look::Known(results))
+}
+
+/// What to do with a lane's records while it is hashed.
+enum Look<'o> {
+    Records(&'o mut dyn Observe),
+    /// Nothing: this is what they are.
+    Known(LaneScan),
+}
+
+fn read(archive: &Archive, intents: Look<'_>, results: Look<'_>) -> Result<Contents> {
     let manifest_bytes = archive
         .bytes(model::MANIFEST, MANIFEST_LIMIT)?
         .ok_or_else(|| Error::invalid("no runpack: the archive has no manifest.json"))?;
@@ -139,12 +155,7 @@ fn note(error: Error, place: &str, faults: &mut Vec<String>) -> Result<()> {
     }
 }
 
-fn read_lanes(
-    archive: &Archive,
-    intents: &mut dyn Observe,
-    results: &mut dyn Observe,
-    contents: &mut Contents,
-) -> Result<Digests> {
+fn read_lanes(archive: &Archive, intents: Look<'_>, results: Look<'_>, contents: &mut Contents) -> Result<Digests> {
     let size = |lane: Lane| archive.entry(lane.entry()).map_or(0, |entry| entry.size);
     let together = size(Lane::Intents) + size(Lane::Results) < PARALLEL_FROM;
     let run_id = contents.manifest.run_id.clone();
@@ -177,10 +188,17 @@ fn read_lanes(
 type LaneOutcome = Option<(LaneScan, Option<Digest>, Option<Error>)>;
 
 /// Streams one lane; `None` when the archive does not have it. The digest is missing when the data is damaged.
-fn read_lane(archive: &Archive, lane: Lane, run_id: &str, observer: &mut dyn Observe) -> Result<LaneOutcome> {
-    if archive.entry(lane.entry()).is_none() {
-        return Ok(None);
-    }
+fn read_lane(archive: &Archive, lane: Lane, run_id: &str, look: Look<'_>) -> Result<LaneOutcome> {
+    let Some(entry) = archive.entry(lane.entry()) else { return Ok(None) };
+    let observer = match look {
+        Look::Records(observer) => observer,
+        Look::Known(scan) => {
+            return Ok(Some(match hash(archive, entry) {
+                Ok(digest) => (scan, Some(digest), None),
+                Err(damage) => (scan, None, Some(damage)),
+            }));
+        }
+    };
     let mut hasher = Hasher::default();
     let mut reader = LaneReader {
         lane,
@@ -315,7 +333,8 @@ fn read_documents(archive: &Archive, digests: &mut Digests, contents: &mut Conte
             continue;
         }
         if name != model::RUN && name != model::REFS {
-            let digest = if declared.contains(&name) { hash(archive, entry, &mut contents.faults)? } else { None };
+            let digest = if declared.contains(&name) { Some(hash(archive, entry)) } else { None }.transpose();
+            let digest = digest.or_else(|damage| note(damage, "", &mut contents.faults).map(|()| None))?;
             digests.insert(name, digest);
             continue;
         }
@@ -340,17 +359,14 @@ fn read_documents(archive: &Archive, digests: &mut Digests, contents: &mut Conte
     Ok(())
 }
 
-/// The digest of an entry nobody reads; none when its data is damaged.
-fn hash(archive: &Archive, entry: &Entry, faults: &mut Vec<String>) -> Result<Option<Digest>> {
+/// The digest of an entry whose content nobody looks at.
+fn hash(archive: &Archive, entry: &Entry) -> Result<Digest> {
     let mut hasher = Hasher::default();
-    let streamed = archive.stream_entry(entry, |chunk| {
+    archive.stream_entry(entry, |chunk| {
         hasher.update(chunk);
         Ok(())
-    });
-    match streamed {
-        Ok(()) => Ok(Some(hasher.finish())),
-        Err(damage) => note(damage, "", faults).map(|()| None),
-    }
+    })?;
+    Ok(hasher.finish())
 }
 
 /// Compares what is declared with what is there, both ways.

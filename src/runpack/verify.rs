@@ -4,7 +4,7 @@ use crate::kernel::archive::read::{Archive, Limits};
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
-use crate::runpack::scan::{self, Contents, HashMismatch, Observe, RecordMismatch};
+use crate::runpack::scan::{self, Contents, HashMismatch, LaneScan, Observe, RecordMismatch};
 use crate::sign::envelope::{self, Check, Refusal, Signature};
 use crate::sign::key::PublicKey;
 use crate::sign::keyring;
@@ -131,6 +131,13 @@ pub fn verify(path: &Path, demands: &Demands) -> Result<Report> {
     };
     let contents = scan::scan(&archive, &mut (), &mut ())?;
     judge(&contents, demands)
+}
+
+/// Verifies a pack this program wrote a moment ago, whose records it knows.
+pub fn written(path: &Path, [intents, results]: [LaneScan; 2], trust: Trust) -> Result<Report> {
+    let demands = Demands::standard(trust);
+    let archive = Archive::open(path, demands.limits)?;
+    judge(&scan::scan_written(&archive, intents, results)?, &demands)
 }
 
 /// Opens a pack whose content may be relied on, its records seen by the observers on the way.

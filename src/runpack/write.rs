@@ -7,8 +7,8 @@ use crate::kernel::fs::Draft;
 use crate::kernel::json::canon;
 use crate::runpack::lane::{Lane, Record};
 use crate::runpack::model::{self, FileDigest, Manifest, Refs, Run};
-use crate::runpack::scan::LINE_LIMIT;
-use crate::runpack::verify::{self, Demands, Trust};
+use crate::runpack::scan::{LINE_LIMIT, LaneScan};
+use crate::runpack::verify::{self, Trust};
 use crate::sign::envelope;
 use crate::sign::key::PrivateKey;
 use camino::Utf8Path;
@@ -23,12 +23,11 @@ const BATCH: usize = 256 << 10;
 
 type Spool = tempfile::SpooledTempFile;
 
-/// A lane that is being written: its lines are compressed by a thread of its own once it grows. They are hashed here:
-/// a reader of records takes about as long as the compression then.
+/// A lane that is being written: its lines are hashed and compressed by a thread of its own once it grows.
 pub struct LaneDraft {
     lane: Lane,
     batch: Vec<u8>,
-    hasher: Hasher,
+    scan: LaneScan,
     sink: Sink,
 }
 
@@ -40,31 +39,35 @@ enum Sink {
 
 struct Compressor {
     zip: Writer<Spool>,
+    hasher: Hasher,
 }
 
 impl Compressor {
     fn new(lane: Lane) -> Result<Self> {
         let mut zip = Writer::new(Spool::new(SPOOL));
         zip.start(lane.entry())?;
-        Ok(Self { zip })
+        Ok(Self { zip, hasher: Hasher::default() })
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
         self.zip.write_all(bytes).map_err(|e| Error::new(Kind::Io, format!("cannot write the runpack: {e}")))
     }
 }
 
-/// A lane that is complete: a one-entry archive and the digest of the entry.
+/// A lane that is complete: a one-entry archive, the digest of the entry, and what its records are.
 pub struct LanePart {
     spool: Spool,
     digest: Digest,
+    scan: LaneScan,
 }
 
 impl LaneDraft {
     /// An empty lane.
     pub fn new(lane: Lane) -> Result<Self> {
         let sink = Sink::Here(Box::new(Compressor::new(lane)?));
-        Ok(Self { lane, batch: Vec::new(), hasher: Hasher::default(), sink })
+        let scan = LaneScan { schema_holds: true, ..LaneScan::default() };
+        Ok(Self { lane, batch: Vec::new(), scan, sink })
     }
 
     /// Appends a record.
@@ -75,11 +78,12 @@ impl LaneDraft {
             let name = self.lane.entry();
             return Err(Error::invalid(format!("{name}: a record is longer than {LINE_LIMIT} bytes")));
         }
+        self.scan.records += 1;
+        self.scan.schema_holds &= record.schema_holds(self.lane);
         if self.batch.len() >= BATCH { self.hand_over() } else { Ok(()) }
     }
 
     fn hand_over(&mut self) -> Result<()> {
-        self.hasher.update(&self.batch);
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH + BATCH / 8));
         if let Sink::Here(_) = self.sink
             && let Sink::Here(compressor) = std::mem::replace(&mut self.sink, Sink::Closed)
@@ -116,8 +120,8 @@ impl LaneDraft {
     pub fn finish(mut self) -> Result<LanePart> {
         let mut compressor = self.close()?;
         compressor.take(&self.batch)?;
-        self.hasher.update(&self.batch);
-        Ok(LanePart { spool: compressor.zip.finish()?, digest: self.hasher.finish() })
+        let Compressor { zip, hasher } = *compressor;
+        Ok(LanePart { spool: zip.finish()?, digest: hasher.finish(), scan: self.scan })
     }
 }
 
@@ -133,20 +137,13 @@ pub struct Parts {
 }
 
 /// Writes the pack to `out`, whole or not at all, mode 0600, signed when there is a key. The manifest as written.
-pub fn seal(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
-    let (draft, manifest) = draft(out, parts, key)?;
-    draft.publish()?;
-    Ok(manifest)
-}
-
-/// As [`seal`], and the pack is read back before it appears under its name: one that does not hold never does.
-pub fn seal_verified(out: &Utf8Path, parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+///
+/// The file is read back before it appears under its name: a pack that does not verify never does.
+pub fn seal(out: &Utf8Path, mut parts: Parts, key: Option<&PrivateKey>) -> Result<Manifest> {
+    let lanes = [&mut parts.intents, &mut parts.results].map(|lane| std::mem::take(&mut lane.scan));
     let (draft, manifest) = draft(out, parts, key)?;
     let own = Trust::Known(key.iter().map(|key| key.public()).collect());
-    draft.publish_checked(|path| {
-        let report = verify::verify(path, &Demands::standard(own))?;
-        report.hold().map_err(|e| e.at(out))
-    })?;
+    draft.publish_checked(|path| verify::written(path, lanes, own)?.hold().map_err(|e| e.at(out)))?;
     Ok(manifest)
 }
 

@@ -12,6 +12,7 @@ pub const COMMANDS: &[(&str, &[&str])] = &[
     ("guard", &["decrypt", "encrypt", "pack", "retain", "verify"]),
     ("help", &[]),
     ("incident", &["pack"]),
+    ("init", &[]),
     ("keys", &["init", "rotate", "trust", "verify"]),
     ("mcp", &["bridge", "proxy", "record", "replay", "serve", "setup", "verify"]),
     ("migrate", &[]),
@@ -29,7 +30,7 @@ pub const COMMANDS: &[(&str, &[&str])] = &[
 /// Stands for everything that is not a known command.
 const UNKNOWN: &str = "unknown";
 /// Commands whose first argument is theirs to interpret.
-const ALONE: &[&str] = &["action", "approve", "completions", "demo", "help", "migrate", "verify", "version"];
+const ALONE: &[&str] = &["action", "approve", "completions", "demo", "help", "init", "migrate", "verify", "version"];
 
 /// The name of the command that `args` (without the program's own name) ask for.
 ///

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod accept;
+mod begin;
 mod candidates;
 mod cases;
 mod compare;

@@ -41,6 +41,7 @@ fn aligned(baseline: &Calls, candidate: &Calls) -> Vec<Pair> {
             args: tree::parse(json!({ "x": value }).to_string().as_bytes()).unwrap(),
             status: None,
             result: None,
+            loose: false,
         };
         calls.iter().map(call).collect()
     };

@@ -22,6 +22,7 @@ pub fn answered(tool: &str, args: &str, status: &str, result: &str) -> Call {
         args: tree::parse(args.as_bytes()).unwrap(),
         status: Some(status.to_owned()),
         result: Some(tree::parse(result.as_bytes()).unwrap()),
+        loose: false,
     }
 }
 

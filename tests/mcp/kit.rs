@@ -185,3 +185,11 @@ impl Session {
         (status.code().unwrap_or_else(|| 128 + signal.unwrap()), rest, errors)
     }
 }
+
+impl Drop for Session {
+    /// A test that is over leaves nobody behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod capture;
+mod doors;
+mod http;
 mod killed;
 mod kit;
 mod replay;
@@ -11,6 +13,7 @@ mod server;
 mod setup;
 mod tee;
 mod veil;
+mod web;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
                 ("killed", killed::TESTS),
                 ("replay", replay::TESTS),
                 ("sdk", sdk::TESTS),
+                ("http", http::TESTS),
+                ("doors", doors::TESTS),
                 ("veil", veil::TESTS),
                 ("setup", setup::TESTS),
             ] {

@@ -46,6 +46,17 @@ pub fn serve(role: &str) -> ExitCode {
     ExitCode::from(3)
 }
 
+/// The response to a request; `None` for what gets none.
+pub fn respond(new: bool, message: &Value) -> Option<Value> {
+    if message["id"].is_null() || message["method"].is_null() {
+        return None;
+    }
+    Some(match answer(new, message)? {
+        Ok(result) => json!({"jsonrpc": "2.0", "id": message["id"], "result": result}),
+        Err(error) => json!({"jsonrpc": "2.0", "id": message["id"], "error": error}),
+    })
+}
+
 fn text(text: &str) -> Value {
     json!({"content": [{"type": "text", "text": text}]})
 }

@@ -10,13 +10,14 @@ pub const TESTS: Tests = &[
     ("a_capture_hides_its_own_secrets_too", a_capture_hides_its_own_secrets_too),
     ("every_spelling_is_found", every_spelling_is_found),
     ("paths_are_hidden", paths_are_hidden),
+    ("what_a_path_hides_is_hidden_in_texts_too", what_a_path_hides_is_hidden_in_texts_too),
 ];
 
 const SECRET: &str = "s3cr\"et/väl\\ue";
 const BEARER: &str = "abcDEF.123-456_7";
 
 /// Every byte of every file below the place, packs unpacked.
-fn everything(place: &Place) -> String {
+pub fn everything(place: &Place) -> String {
     let mut all = String::new();
     for path in place.files("", "") {
         let bytes = std::fs::read(&path).unwrap();
@@ -131,4 +132,24 @@ fn paths_are_hidden() {
     for wrong in ["", "user", "$", "$user", "$.a[x]", "$.a[1", "$."] {
         assert!(Veil::new([], &[wrong.to_owned()]).is_err(), "{wrong}");
     }
+}
+
+fn what_a_path_hides_is_hidden_in_texts_too() {
+    let veil = Veil::new([], &["$.card.number".to_owned(), "$.pin".to_owned()]).unwrap();
+    let structured = json!({"card": {"number": "5500-0000"}, "pin": 1234, "rate": 1.5});
+    let pretty = serde_json::to_string_pretty(&structured).unwrap();
+    let content = json!([{"type": "text", "text": pretty}, {"type": "resource", "resource": {"text": pretty}}]);
+    let answer = json!({"jsonrpc": "2.0", "id": 1, "result": {"content": content, "structuredContent": structured}});
+    let later = json!({"jsonrpc": "2.0", "id": 2, "error": {"code": 1, "message": "5500-0000 again"}});
+    for frame in [answer.to_string(), later.to_string()] {
+        let (covered, marks) = veil.cover(&frame);
+        assert!(!covered.contains("5500-0000") && !covered.contains("1234") && !marks.is_empty(), "{covered}");
+    }
+    let covered: serde_json::Value = serde_json::from_str(&veil.cover(&answer.to_string()).0).unwrap();
+    let text: serde_json::Value =
+        serde_json::from_str(covered["result"]["content"][0]["text"].as_str().unwrap()).unwrap();
+    assert_eq!(text, covered["result"]["structuredContent"], "the same marks in both");
+    // A text without anything to hide stays as it was written.
+    let plain = json!({"id": 3, "result": {"content": [{"type": "text", "text": "{ \"card\": 1 }"}]}}).to_string();
+    assert_eq!(veil.cover(&plain).0, plain);
 }

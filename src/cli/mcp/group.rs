@@ -26,7 +26,7 @@ impl McpCmd {
     /// Runs the verb.
     pub fn run(self, clock: Clock) -> Result<Answer> {
         match self.verb {
-            Verb::Record(cmd) => Ok(cmd.run(clock)),
+            Verb::Record(cmd) => cmd.run(clock),
             Verb::Replay(cmd) => Ok(cmd.run()),
             Verb::Setup(cmd) => cmd.run(),
         }

@@ -2,49 +2,50 @@
 
 use crate::cli::args::SigningArgs;
 use crate::cli::exit::Exit;
+use crate::cli::mcp::listen;
 use crate::cli::output::Answer;
-use crate::kernel::error::{Error, Result};
+use crate::kernel::error::Result;
 use crate::kernel::fs;
-use crate::mcp::candidate;
 use crate::mcp::catalog;
+use crate::mcp::door;
 use crate::mcp::process;
-use crate::mcp::replay::Replay;
-use crate::mcp::veil::Veil;
-use crate::mcp::wire::{Cutter, Frame};
+#[cfg(unix)]
+use crate::mcp::relay;
+use crate::mcp::stage::{Stage, Terms};
 use crate::runpack::locate;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::{self, Trust};
-use crate::sign::key::PrivateKey;
-use camino::Utf8PathBuf;
 use clap::Args;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answer as an MCP server from a runpack; no real server is started or contacted
 #[derive(Debug, Args)]
 #[command(after_help = "A tool call gets the first unused recorded result of the same tool and arguments; a call the \
-                        recording does not have gets a tool error that names it.")]
+                        recording does not have gets a tool error that names it. With --listen, SIGINT or SIGTERM ends it.")]
 pub struct ReplayCmd {
     /// Run id, or path of a runpack
     #[arg(long, value_name = "RUN_ID|PATH")]
-    from: String,
+    #[cfg_attr(unix, arg(required_unless_present = "attach"))]
+    #[cfg_attr(not(unix), arg(required = true))]
+    from: Option<String>,
     /// The server to play, where the run has several
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
+    /// Answer on streamable HTTP there, and plain tool calls beside it; with port 0 on any free one, which is printed
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// What clients on other machines call this one; without it only this machine is answered
+    #[arg(long, value_name = "HOST", requires = "listen")]
+    allow_host: Vec<String>,
     /// Write what was asked as a runpack
     #[arg(long, value_name = "FILE")]
     candidate_out: Option<String>,
+    /// Pass on to a replay that runs already: `gait regress run` names it to agents
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET", requires = "server", conflicts_with_all = ["from", "listen", "candidate_out"])]
+    attach: Option<String>,
     #[command(flatten)]
     signing: SigningArgs,
-}
-
-/// What the connection needs until its end, whoever ends it.
-struct Stage {
-    pack: Pack,
-    replay: Replay,
-    veil: Veil,
-    out: Option<(Utf8PathBuf, Option<PrivateKey>)>,
 }
 
 impl ReplayCmd {
@@ -61,65 +62,39 @@ impl ReplayCmd {
     }
 
     fn play(self) -> Result<()> {
-        let path = locate::resolve(&self.from)?;
+        #[cfg(unix)]
+        if let (Some(socket), Some(server)) = (&self.attach, &self.server) {
+            return relay::run(socket, server);
+        }
+        let path = locate::resolve(self.from.as_deref().unwrap_or_default())?;
         let pack = Pack::open_with(path.as_std_path(), &Trust::ambient()?, &[catalog::ENTRY])?;
         verify::known(&pack.contents)?;
-        let replay = Replay::new(&pack, self.server.as_deref())?;
+        let stage = Arc::new(Stage::new(Arc::new(pack), Terms::strict())?);
         let out = match &self.candidate_out {
             Some(out) => Some((fs::output_path(out)?, self.signing.key()?)),
             None => None,
         };
-        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let veil = Veil::new(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))), &[])?;
-        let (input, output) = process::take_streams()?;
-        let stage = Arc::new(Mutex::new(Stage { pack, replay, veil, out }));
-        let at_signal = stage.clone();
-        process::on_end_signals(move |signal| {
-            let _ = at_signal.lock().unwrap_or_else(PoisonError::into_inner).end();
-            process::die(signal);
-        })?;
-        serve(input, output, &stage);
-        stage.lock().unwrap_or_else(PoisonError::into_inner).end()
-    }
-}
-
-/// Answers line by line until either side closes.
-fn serve(mut input: File, mut output: File, stage: &Mutex<Stage>) {
-    let mut buffer = vec![0; 64 << 10];
-    let mut cutter = Cutter::default();
-    loop {
-        let mut answers = String::new();
-        let mut take = |frame: Frame<'_>| {
-            if let Frame::Text(text) = frame {
-                let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
-                for answer in stage.replay.answer(text) {
-                    answers.push_str(&answer.replace(['\n', '\r'], " "));
-                    answers.push('\n');
-                }
+        // Written once, whoever ends the connection.
+        let out = Arc::new(Mutex::new(out));
+        let end = {
+            let stage = stage.clone();
+            move || match out.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some((out, key)) => stage.write_candidate(&out, key.as_ref()).map(drop).map_err(|e| e.at(&out)),
+                None => Ok(()),
             }
         };
-        let count = match input.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => 0,
-        };
-        if count == 0 {
-            cutter.end(&mut take);
-        } else {
-            cutter.cut(&buffer[..count], &mut take);
+        if let Some(at) = &self.listen {
+            listen::replay(stage, self.server.as_deref(), at, &self.allow_host)?;
+            return end();
         }
-        if output.write_all(answers.as_bytes()).is_err() || count == 0 {
-            return;
-        }
-    }
-}
-
-impl Stage {
-    /// Writes the candidate, once.
-    fn end(&mut self) -> Result<()> {
-        let Some((out, key)) = self.out.take() else { return Ok(()) };
-        let server = self.replay.name().to_owned();
-        let written = candidate::write(&self.pack, &server, &self.replay.asking, &self.veil, &out, key.as_ref());
-        written.map(|_| ()).map_err(|error: Error| error.at(&out))
+        let server = stage.server(self.server.as_deref())?;
+        let (input, output) = process::take_streams()?;
+        let at_signal = end.clone();
+        process::on_end_signals(move |signal| {
+            let _ = at_signal();
+            process::die(signal);
+        })?;
+        door::converse(input, output, &stage, &server);
+        end()
     }
 }

@@ -127,10 +127,17 @@ impl AcceptCmd {
 /// What was accepted, in lines.
 pub fn text(accepted: &Accepted) -> String {
     let Accepted { fixture, run_id, previous_run_id, manifest_digest, diff_digest, key_id, baselines, .. } = accepted;
+    let told = |n: usize| {
+        format!(
+            "warning: {n} of its calls had no recorded answer, and are answered by that tool error from now on; record the \
+             run anew with `gait run capture` for real ones\n"
+        )
+    };
+    let unanswered = accepted.unanswered.map_or_else(String::new, told);
     let [fixture, run_id, previous_run_id] = [fixture, run_id, previous_run_id].map(|text| visible(text));
     format!(
         "regress accept ok: fixture={fixture} run_id={run_id} previous_run_id={previous_run_id}\n\
          manifest_digest: {manifest_digest}\ndiff_digest: {diff_digest}\nsigned by: {key_id}\nrecord: {baselines}\n\
-         next: gait regress run\n"
+         {unanswered}next: gait regress run\n"
     )
 }

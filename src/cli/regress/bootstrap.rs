@@ -28,7 +28,7 @@ impl BootstrapCmd {
         for candidate in self.suite.candidates.iter_mut().filter(|candidate| !candidate.contains('=')) {
             *candidate = format!("{}={candidate}", made.fixture_name);
         }
-        let ran = self.suite.run(Filters::default(), None, json)?;
+        let ran = self.suite.run(Filters::default(), None, false, json)?;
         let graded = ran.report.cases.iter().any(|case| case.grade.fixture() == made.fixture_name);
         if !graded {
             let what = format!("{} does not list the new fixture {}", ran.config, made.fixture_name);

@@ -3,6 +3,7 @@
 use crate::cli::output::Answer;
 use crate::cli::regress::accept::AcceptCmd;
 use crate::cli::regress::bootstrap::BootstrapCmd;
+use crate::cli::regress::candidates::CandidatesCmd;
 use crate::cli::regress::init::InitCmd;
 use crate::cli::regress::log::LogCmd;
 use crate::cli::regress::merge::MergeCmd;
@@ -23,6 +24,7 @@ pub struct RegressCmd {
 enum Verb {
     Init(InitCmd),
     Run(Box<RunCmd>),
+    Candidates(CandidatesCmd),
     Bootstrap(Box<BootstrapCmd>),
     Merge(MergeCmd),
     Accept(AcceptCmd),
@@ -36,6 +38,7 @@ impl RegressCmd {
         match self.verb {
             Verb::Init(cmd) => cmd.run(),
             Verb::Run(cmd) => cmd.run(json),
+            Verb::Candidates(cmd) => cmd.run(),
             Verb::Bootstrap(cmd) => cmd.run(json),
             Verb::Merge(cmd) => cmd.run(json),
             Verb::Accept(cmd) => cmd.run(clock),

@@ -3,10 +3,12 @@
 use crate::cli::args::TrustArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, Answer};
+use crate::cli::regress::progress::Progress;
 use crate::cli::regress::reports::{ReportArgs, Reports};
 use crate::config::project::Project;
 use crate::config::suite;
 use crate::kernel::error::{Error, Result};
+use crate::regress::agent::Steps;
 use crate::regress::case::shell_word;
 use crate::regress::fixture::Demands;
 use crate::regress::harness::{self, Options, Plan};
@@ -41,6 +43,10 @@ pub struct RunCmd {
     /// Run one of N parts, each fixture in exactly one of them: for several machines, see `merge`
     #[arg(long, value_name = "K/N")]
     shard: Option<Part>,
+    /// Prove that today's agent still makes every recorded call in order, and name the recorded values it does not make
+    /// again; nothing else is judged
+    #[arg(long, conflicts_with_all = ["candidates", "candidate_dir"])]
+    unchanged: bool,
 }
 
 /// Which suite is run and how it is shown.
@@ -110,13 +116,23 @@ impl RunCmd {
     pub fn run(self, json: bool) -> Result<Answer> {
         let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
         if self.list {
-            let plan = self.suite.plan(filters, self.shard)?;
+            let plan = self.suite.plan(filters, self.shard, self.unchanged, Steps::default())?;
             let names = plan.names();
             let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
             let notes = plan.warnings.into_iter().map(|warning| format!("warning: {warning}"));
             return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(notes));
         }
-        self.suite.run(filters, self.shard, json)?.answer(json)
+        self.suite.run(filters, self.shard, self.unchanged, json)?.answer(json)
+    }
+
+    /// Runs the cases for a caller that needs the report itself. A listing is refused: it runs nothing.
+    #[cfg(feature = "action")]
+    pub fn ran(self, quiet: bool) -> Result<Ran> {
+        if self.list {
+            return Err(Error::invalid("--list runs nothing").hint("leave it away, or use `gait regress run --list`"));
+        }
+        let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
+        self.suite.run(filters, self.shard, self.unchanged, quiet)
     }
 }
 
@@ -125,7 +141,7 @@ impl SuiteArgs {
         if self.config.is_empty() { suite::DEFAULT_PATH } else { &self.config }
     }
 
-    fn plan(&self, filters: Filters, shard: Option<Part>) -> Result<Plan> {
+    fn plan(&self, filters: Filters, shard: Option<Part>, unchanged: bool, steps: Steps) -> Result<Plan> {
         let demands = Demands {
             trust: self.trust.trust()?,
             require_signature: self.require_signature || Project::load()?.require_signature,
@@ -138,6 +154,8 @@ impl SuiteArgs {
             candidates: self.candidates.clone(),
             candidate_dir: self.candidate_dir.clone(),
             require_candidate: self.require_candidate,
+            unchanged,
+            steps,
             demands,
             threads: self.test_threads,
         })
@@ -151,11 +169,14 @@ impl SuiteArgs {
     }
 
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
-    pub fn run(&self, filters: Filters, shard: Option<Part>, quiet: bool) -> Result<Ran> {
+    pub fn run(&self, filters: Filters, shard: Option<Part>, unchanged: bool, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let plan = self.plan(filters, shard)?;
+        let progress = Progress::on_terminal();
+        let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
-        let outcomes = plan.start();
+        let outcomes = plan.start()?;
+        let runs = if self.candidate_dir.is_some() { 0 } else { plan.agent_runs() };
+        progress.during(runs, || outcomes.wait_for_all());
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }

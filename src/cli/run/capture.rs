@@ -2,13 +2,12 @@
 
 use crate::cli::args::SigningArgs;
 use crate::cli::exit::Exit;
-use crate::cli::mcp::record::absolute;
 use crate::cli::output::Answer;
 use crate::cli::run::seal::{check, text, value};
 use crate::kernel::clock::Clock;
-use crate::kernel::error::Result;
+use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
-use crate::mcp::capture::{RUN_DIR_VAR, Registered};
+use crate::mcp::capture::{self, RUN_DIR_VAR, Registered};
 use crate::mcp::process::{self, Ended};
 use crate::mcp::seal::{self, Options, Sealed};
 use crate::mcp::{journal, seal::run_id};
@@ -87,6 +86,7 @@ impl CaptureCmd {
         command.args(args).env(RUN_DIR_VAR, folder);
         let ended = process::start(&mut command)?.wait();
         drop(registered);
+        capture::end_listeners(folder)?;
         ended
     }
 }
@@ -104,4 +104,9 @@ fn told(sealed: &Sealed, ended: Ended) -> Result<Answer> {
     let warnings = sealed.warnings.iter().map(|warning| format!("warning: {warning}"));
     let notes = warnings.chain(text(sealed)?.lines().map(str::to_owned).collect::<Vec<_>>());
     Ok(Answer::new(&value(sealed)?, Exit::Ok)?.notes(notes).passing(ended))
+}
+
+fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    let absolute = std::path::absolute(path).map_err(|e| Error::io("find", path, e))?;
+    Utf8PathBuf::from_path_buf(absolute).map_err(|path| Error::invalid(format!("{} is not UTF-8", path.display())))
 }

@@ -96,33 +96,44 @@ impl Flaw {
 /// First position at or behind `at` of a quote, a backslash or a control character; the length if there is none.
 #[inline]
 pub fn string_stop(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or([0; 8]));
-        let quote = word ^ (ONES * 0x22);
-        let slash = word ^ (ONES * 0x5c);
-        let hit = (quote.wrapping_sub(ONES) & !quote
-            | slash.wrapping_sub(ONES) & !slash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
-        if hit != 0 {
-            return at + (hit.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-        // In a long string whole blocks have nothing to stop at; the compiler makes vector code of this.
-        let stops = |hit: u8, &b: &u8| hit | u8::from(b == b'"') | u8::from(b == b'\\') | u8::from(b < 0x20);
-        while bytes.get(at..at + 32).is_some_and(|block| block.iter().fold(0, stops) == 0) {
-            at += 32;
+    // Most keys and many values end in the first words.
+    for _ in 0..2 {
+        match word_stop(bytes, at) {
+            Some(8) => at += 8,
+            Some(stop) => return at + stop,
+            None => break,
         }
     }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+    // In a long string whole blocks have nothing to stop at; the compiler makes vector code of this.
+    let stops = |hit: u8, &b: &u8| hit | u8::from(b == b'"') | u8::from(b == b'\\') | u8::from(b < 0x20);
+    while bytes.get(at..at + 32).is_some_and(|block| block.iter().fold(0, stops) == 0) {
+        at += 32;
+    }
+    while let Some(stop) = word_stop(bytes, at) {
+        at += stop;
+        if stop < 8 {
             return at;
         }
+    }
+    while bytes.get(at).is_some_and(|byte| stops(0, byte) == 0) {
         at += 1;
     }
     at
+}
+
+/// How many of the eight bytes at `at` come before one to stop at; `None` where there are fewer than eight.
+#[inline]
+fn word_stop(bytes: &[u8], at: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().unwrap_or([0; 8]));
+    let quote = word ^ (ONES * 0x22);
+    let slash = word ^ (ONES * 0x5c);
+    let hit = (quote.wrapping_sub(ONES) & !quote
+        | slash.wrapping_sub(ONES) & !slash
+        | word.wrapping_sub(ONES * 0x20) & !word)
+        & HIGH;
+    Some((hit.trailing_zeros() / 8) as usize)
 }
 
 /// The end of the number that starts at `at`, by the JSON grammar; `None` if there is none.

@@ -23,18 +23,26 @@ use std::collections::{BTreeSet, HashSet};
 pub fn grade(subject: &Subject<'_>) -> Verdict {
     let fixture = subject.fixture;
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
-    let rules = fixture.settings.rules.as_ref().map(Rules::of);
+    let rules = match (fixture.settings.rules.as_ref().map(Rules::of), fixture.settings.agent()) {
+        (rules, Some(_)) if subject.unchanged => Some(rules.unwrap_or_else(Rules::plain).tolerances()),
+        (rules, Some(_)) => Some(rules.unwrap_or_else(Rules::plain)),
+        (rules, None) => rules,
+    };
     let outcome = |trial: &Trial| look_at(subject, trial, &allowed, rules.as_ref());
     let outcomes: Vec<Verdict> = subject.trials.iter().map(outcome).collect();
     let told = subject.trials.iter().zip(&outcomes).map(|(trial, outcome)| {
-        json!({
+        let mut told = json!({
             "trial": trial.number,
             "status": if outcome.reason_codes.is_empty() { "pass" } else { "fail" },
             "reason_codes": outcome.reason_codes,
             "candidate": trial.path,
             "candidate_digest": digest(trial),
             "diff_digest": diff_digest(subject, trial, outcome),
-        })
+        });
+        if let Some(mishap) = &trial.mishap {
+            told["error"] = mishap.what.as_str().into();
+        }
+        told
     });
     let told: Vec<Value> = told.collect();
     let numbers: Vec<usize> = subject.trials.iter().map(|trial| trial.number).collect();
@@ -53,10 +61,15 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
     }
     if subject.self_compare() {
         verdict.detail("self_compare", true);
-        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there.
-        if subject.require_candidate && subject.origin != Origin::Dir {
+        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there. Where there is
+        // an agent to run, its run is part of the fixture.
+        let required = subject.require_candidate || fixture.settings.agent().is_some();
+        if required && subject.origin != Origin::Dir {
             verdict.fail("candidate_not_provided");
             verdict.evidence = match subject.origin {
+                Origin::Baseline if fixture.settings.agent().is_some() => {
+                    "the folder of candidates holds no run of this fixture's agent\n".to_owned()
+                }
                 Origin::Baseline => "no run of today's agent was given for this fixture\n".to_owned(),
                 _ => "the candidate is the baseline itself, not a run of today's agent\n".to_owned(),
             };
@@ -88,23 +101,47 @@ fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value
     canon::of(&told).map_or(Value::Null, |bytes| Digest::of(&bytes).to_string().into())
 }
 
-/// Judges one candidate.
+/// Judges one candidate, and how it was made.
 fn look_at(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option<&Rules>) -> Verdict {
+    let idle = trial.pack.as_ref().map_or(true, |pack| pack.intents.is_empty());
+    let mut verdict = match &trial.mishap {
+        Some(_) if idle => Verdict::default(),
+        _ => judged(subject, trial, allowed, rules),
+    };
+    if let Some(mishap) = &trial.mishap {
+        verdict.fail(mishap.reason_code.code());
+        verdict.evidence.insert_str(0, &format!("{}\n", mishap.what));
+        verdict.detail("error", mishap.what.as_str());
+        if idle {
+            let log = trial.path.with_extension("stderr.txt");
+            verdict.next = format!("cat {}", shell_word(log.as_str()));
+        }
+    }
+    verdict
+}
+
+/// Judges what one candidate holds.
+fn judged(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option<&Rules>) -> Verdict {
     let fixture = subject.fixture;
+    let runs_agent = fixture.settings.agent().is_some();
     let candidate = match &trial.pack {
         Ok(pack) => pack,
         Err(error) => {
-            let code = if trial.path.exists() { "diff_error" } else { "candidate_path_invalid" };
+            let code = match trial.path.exists() {
+                true if subject.origin == Origin::Agent => "candidate_invalid",
+                true => "diff_error",
+                false => "candidate_path_invalid",
+            };
             let mut verdict = Verdict::error(code, &error.to_string());
             verdict.next = format!("gait verify {}", shell_word(trial.path.as_str()));
             return verdict;
         }
     };
-    let mut verdict = compared(&fixture.baseline, candidate, allowed, rules)
+    let mut verdict = compared(subject, candidate, allowed, rules)
         .unwrap_or_else(|error| Verdict::error("diff_error", &error.to_string()));
-    if candidate.intents.is_empty() && !fixture.baseline.intents.is_empty() {
+    if candidate.intents.is_empty() && (runs_agent || !fixture.baseline.intents.is_empty()) {
         verdict.evidence.insert_str(0, "the candidate holds no call at all\n");
-        if verdict.reason_codes.is_empty() {
+        if runs_agent || verdict.reason_codes.is_empty() {
             verdict.fail("no_calls_captured");
         }
     }
@@ -123,17 +160,18 @@ fn look_at(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Optio
     verdict
 }
 
-/// Compares by file where the packs share call ids and no `match` block says otherwise, as old fixtures expect; else
-/// call by call.
-fn compared(baseline: &Pack, candidate: &Pack, allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
+/// Compares by file where the packs share call ids and neither `match` nor `agent` says otherwise, as old fixtures expect;
+/// else call by call.
+fn compared(subject: &Subject<'_>, candidate: &Pack, allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
+    let baseline = &subject.fixture.baseline;
     let ids: HashSet<&str> = baseline.intents.iter().map(|record| record.intent_id.as_ref()).collect();
     let shared = candidate.intents.iter().any(|record| ids.contains(record.intent_id.as_ref()));
     match rules {
-        Some(rules) => by_call(baseline, candidate, allowed, rules),
+        Some(rules) => by_call(subject, candidate, allowed, rules),
         None if shared || baseline.intents.is_empty() || candidate.intents.is_empty() => {
             by_file(baseline, candidate, allowed)
         }
-        None => by_call(baseline, candidate, allowed, &Rules::plain()),
+        None => by_call(subject, candidate, allowed, &Rules::plain()),
     }
 }
 
@@ -159,12 +197,19 @@ fn by_file(baseline: &Pack, candidate: &Pack, allowed: &Allowed) -> Result<Verdi
     Ok(verdict)
 }
 
-fn by_call(baseline: &Pack, candidate: &Pack, allowed: &Allowed, rules: &Rules) -> Result<Verdict> {
+fn by_call(subject: &Subject<'_>, candidate: &Pack, allowed: &Allowed, rules: &Rules) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let comparison = compare::compare(&run::of(baseline)?, &run::of(candidate)?, rules, allowed);
+    let (mut before, mut after) = (run::of(&subject.fixture.baseline)?, run::of(candidate)?);
+    if subject.fixture.settings.agent().is_some() {
+        run::mark_loose(&mut before, &mut after);
+    }
+    let comparison = compare::compare(&before, &after, rules, allowed);
     verdict.reason_codes.extend(comparison.reasons().map(str::to_owned));
     if !comparison.holds() {
         verdict.evidence = evidence::tell(&comparison);
+        if subject.unchanged {
+            verdict.evidence.insert_str(0, &evidence::irreproducible(&comparison));
+        }
         let entry = |reason| if reason == "status_changed" { RESULTS } else { INTENTS };
         let unexpected: BTreeSet<&str> = comparison.reasons().map(entry).collect();
         verdict.detail("unexpected_files", json!(unexpected));
