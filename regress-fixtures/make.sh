@@ -23,6 +23,12 @@ candidate() {
   mv "gait-out/runpack_${name}-today.zip" "fixtures/$name/candidate.zip"
   fixture "$name" --candidate "fixtures/$name/candidate.zip"
 }
+# copy NAME NEW: the fixture NAME once more as NEW
+copy() {
+  "$gait" regress init --from "$1" --name "$2" >/dev/null
+  cp "fixtures/$1/candidate.zip" "fixtures/$2/candidate.zip"
+  "$gait" regress init --from "$1" --name "$2" --candidate "fixtures/$2/candidate.zip" >/dev/null
+}
 
 # --- refund-incident: the agent looks the order up, refunds what was paid, tells the customer.
 record refund-incident <<'EOF'
@@ -140,6 +146,11 @@ candidate refund-first <<'EOF'
 {"id":"y2","ts":"2026-11-20T09:00:01Z","tool":"orders.lookup","args":{"order":"A-4711"},"result":{"paid":119.9}}
 EOF
 
+# over-budget: the run of retry-storm, with fewer calls in the budget than it has.
+copy retry-storm over-budget
+# unwanted-mail: the run of refund-incident, under a grader that wants no mail sent.
+copy refund-incident unwanted-mail
+
 # hidden-call: a second call hides behind the id of the first one; the last one looks harmless.
 record hidden-call <<'EOF'
 {"ts":"2026-10-02T09:00:00Z","tool":"files.read","args":{"path":"notes.txt"},"result":{"bytes":12}}
@@ -157,7 +168,7 @@ EOF
 fixture damaged-pack
 printf 'X' | dd of=fixtures/damaged-pack/runpack.zip bs=1 seek=100 conv=notrunc 2>/dev/null
 
-red="drifted-candidate skipped-lookup refund-first hidden-call damaged-pack"
+red="drifted-candidate skipped-lookup refund-first over-budget unwanted-mail hidden-call damaged-pack"
 
 for name in $green; do rm -rf "$here/$name"; mv "fixtures/$name" "$here/$name"; done
 mkdir -p "$here/red"

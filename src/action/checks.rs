@@ -1,7 +1,7 @@
 //! A check run: the verdict at the commit, with annotations beyond the ten a step may print.
 
 use crate::action::github::{Call, Failure, GitHub};
-use crate::report::annotations::Annotation;
+use crate::report::annotations::{Annotation, Level};
 use crate::report::text::{clip, visible};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn annotation(annotation: &Annotation) -> Option<Value> {
         "path": visible(&place.file),
         "start_line": place.line,
         "end_line": place.line,
-        "annotation_level": "failure",
+        "annotation_level": if annotation.level == Level::Error { "failure" } else { "warning" },
         "title": clip(&visible(&annotation.title), TITLE_LIMIT),
         "message": clip(&visible(&annotation.text), MESSAGE_LIMIT),
     }))

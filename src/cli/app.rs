@@ -2,13 +2,18 @@
 
 #[cfg(feature = "action")]
 use crate::cli::action::cmd::ActionCmd;
+use crate::cli::approve::ApproveCmd;
 use crate::cli::chain;
+use crate::cli::delegate::DelegateCmd;
+use crate::cli::demo::live;
 use crate::cli::exit::{self, Exit};
+use crate::cli::gate::GateCmd;
 use crate::cli::init::InitCmd;
 use crate::cli::keys::KeysCmd;
 use crate::cli::mcp::group::McpCmd;
 use crate::cli::migrate::{DemoCmd, MigrateCmd};
 use crate::cli::output::{self, Answer};
+use crate::cli::policy::group::PolicyCmd;
 use crate::cli::regress::group::RegressCmd;
 use crate::cli::run::diff;
 use crate::cli::run::group::RunCmd;
@@ -48,6 +53,10 @@ enum Command {
     Verify(VerifyCmd),
     Regress(RegressCmd),
     Mcp(McpCmd),
+    Gate(GateCmd),
+    Approve(ApproveCmd),
+    Delegate(DelegateCmd),
+    Policy(PolicyCmd),
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
@@ -59,7 +68,9 @@ enum Command {
 }
 
 /// The labels that stand in front of an error where they are not the command's own words.
-const LABELS: [(&str, &str); 6] = [
+const LABELS: [(&str, &str); 8] = [
+    ("delegate mint", "delegate"),
+    ("delegate verify", "delegate"),
     ("run record", "record"),
     ("run inspect", "inspect"),
     ("run receipt", "receipt"),
@@ -71,14 +82,15 @@ const LABELS: [(&str, &str); 6] = [
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    if let Some(code) = helper::play(args.get(1..).unwrap_or_default()) {
+    let rest = args.get(1..).unwrap_or_default();
+    if let Some(code) = helper::play(rest).or_else(|| live::play(rest)) {
         return code;
     }
     let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let correlation_id = correlation_id(&args);
     let mut telemetry = Telemetry::from_env(args.get(1..).unwrap_or_default(), &correlation_id, Clock::system());
     telemetry.start().iter().for_each(|warning| output::stderr(warning));
-    let answer = answer(&args);
+    let answer = answer(&args, &correlation_id);
     let (ended, category) = (answer.ended(), answer.category());
     let code = ended.map_or(answer.exit().code(), Ended::code);
     answer.print(json, &correlation_id);
@@ -106,7 +118,7 @@ fn correlation_id(args: &[String]) -> String {
     hex(&hasher.finish().bytes()[..12])
 }
 
-fn answer(args: &[String]) -> Answer {
+fn answer(args: &[String], correlation_id: &str) -> Answer {
     let rest = args.get(1..).unwrap_or_default();
     let words: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
     let version = rest.is_empty() || matches!(words.as_slice(), ["version" | "--version" | "-v" | "-V"]);
@@ -118,7 +130,7 @@ fn answer(args: &[String]) -> Answer {
         return Answer::text_only(explanation(rest), Exit::Ok);
     }
     match Root::try_parse_from(args) {
-        Ok(root) => root.command.run(root.json).unwrap_or_else(|error| failure(rest, &error)),
+        Ok(root) => root.command.run(root.json, correlation_id).unwrap_or_else(|error| failure(rest, &error)),
         Err(usage) => usage_answer(&usage, rest),
     }
 }
@@ -138,7 +150,7 @@ fn failure(rest: &[String], error: &Error) -> Answer {
 }
 
 impl Command {
-    fn run(self, json: bool) -> Result<Answer> {
+    fn run(self, json: bool, correlation_id: &str) -> Result<Answer> {
         let clock = Clock::system();
         match self {
             Self::Demo(cmd) => cmd.run(),
@@ -148,10 +160,14 @@ impl Command {
             Self::Verify(cmd) => cmd.run(),
             Self::Regress(cmd) => cmd.run(clock, json),
             Self::Mcp(cmd) => cmd.run(clock),
+            Self::Gate(cmd) => cmd.run(clock, correlation_id),
+            Self::Approve(cmd) => cmd.run(clock),
+            Self::Delegate(cmd) => cmd.run(clock),
+            Self::Policy(cmd) => cmd.run(clock, json),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
             #[cfg(feature = "action")]
-            Self::Action(cmd) => Ok(cmd.run(&answer)),
+            Self::Action(cmd) => Ok(cmd.run(&|args| answer(args, correlation_id))),
             Self::Completions(cmd) => cmd.run(Root::command()),
             Self::Version => version::answer(),
         }

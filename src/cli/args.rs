@@ -2,6 +2,7 @@
 
 use crate::cli::output;
 use crate::config::project::Project;
+use crate::gate::signing::Signing;
 use crate::kernel::archive::read::Limits;
 use crate::kernel::error::{Error, Result};
 use crate::runpack::verify::{Demands, Trust};
@@ -188,5 +189,26 @@ impl FromArg {
     /// What was named.
     pub fn value(&self) -> &str {
         self.from.as_deref().or(self.source.as_deref()).unwrap_or_default()
+    }
+}
+
+/// The key of a token or trace: one of this process, or the caller's own.
+#[derive(Debug, Args)]
+pub struct KeyModeArgs {
+    /// dev signs with a key of this process, prod with yours
+    #[arg(long, value_name = "MODE", default_value = "dev")]
+    key_mode: String,
+    /// Private key file to sign with
+    #[arg(long, value_name = "FILE")]
+    private_key: Option<String>,
+    /// Name of the environment variable that holds it
+    #[arg(long, value_name = "VAR")]
+    private_key_env: Option<String>,
+}
+
+impl KeyModeArgs {
+    /// The same as the gate takes it.
+    pub fn signing(&self) -> Signing {
+        Signing { mode: self.key_mode.clone(), path: self.private_key.clone(), env: self.private_key_env.clone() }
     }
 }

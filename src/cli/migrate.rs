@@ -1,6 +1,7 @@
 //! `gait migrate` and `gait demo`: packs this program writes on its own.
 
 use crate::cli::args::SigningArgs;
+use crate::cli::demo::live;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::kernel::clock::Clock;
@@ -9,7 +10,7 @@ use crate::runpack::demo;
 use crate::runpack::locate;
 use crate::runpack::migrate::{self, Options};
 use crate::runpack::verify::Trust;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 /// Write a runpack again in canonical form
@@ -51,13 +52,22 @@ impl MigrateCmd {
 /// Write a small signed demo run to gait-out and verify it
 #[derive(Debug, Args)]
 pub struct DemoCmd {
+    /// Tell the whole story instead, with real processes: record, test, change, accept, forge; under ten seconds
+    #[arg(long)]
+    live: bool,
+    /// The folder of the live demo, which must not be there yet
+    #[arg(long, value_name = "DIR", default_value = live::DIR, requires = "live")]
+    dir: Utf8PathBuf,
     #[command(flatten)]
     signing: SigningArgs,
 }
 
 impl DemoCmd {
-    /// Writes the demo pack.
+    /// Writes the demo pack, or tells the story.
     pub fn run(self) -> Result<Answer> {
+        if self.live {
+            return live::run(&self.dir);
+        }
         let key = self.signing.key()?;
         let made = demo::demo(Utf8Path::new(locate::OUT_DIR), key.as_ref())?;
         let text = format!(

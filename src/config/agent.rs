@@ -73,7 +73,7 @@ impl Agent {
 }
 
 /// A path relative to the folder of the file.
-fn beside(document: &Document, path: &str) -> Utf8PathBuf {
+pub fn beside(document: &Document, path: &str) -> Utf8PathBuf {
     let folder = Utf8Path::new(&document.path).parent().filter(|folder| !folder.as_str().is_empty());
     fs::clean(folder.unwrap_or(Utf8Path::new(".")).join(path).as_str())
 }

@@ -1,5 +1,6 @@
 //! A settings file as a tree of values that know where they stand, and errors that show it.
 
+use crate::config::scalar::{decimal, integer, looks_numeric};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use crate::kernel::json::scan::{self, Shape, Tape};
@@ -71,6 +72,8 @@ pub struct Document {
     pub text: String,
     pub syntax: Syntax,
     pub root: Node,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 impl Document {
@@ -89,7 +92,44 @@ impl Document {
                 Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
             },
         };
-        Ok(Self { path: path.to_owned(), text, syntax, root })
+        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
+        Ok(Self { path: path.to_owned(), text, syntax, root, lines })
+    }
+
+    /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does.
+    pub fn plain_at(&self, place: Place) -> Option<&str> {
+        let line = self.text.get(*self.lines.get(place.line.checked_sub(1)?)?..)?;
+        let start = line.char_indices().nth(place.column.checked_sub(1)?)?.0;
+        let word = &line[start..];
+        let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
+        let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
+        plain.then_some(&word[..end])
+    }
+
+    /// The text of a scalar where a text is wanted: a plain number in its usual decimal spelling, `null` empty. `None`
+    /// for what is no scalar.
+    pub fn scalar(&self, node: &Node) -> Option<String> {
+        let written = self.plain_at(node.place).filter(|word| looks_numeric(word));
+        let number = written.and_then(decimal);
+        match &node.value {
+            Value::Null => Some(String::new()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Text(text) => Some(number.filter(|_| written == Some(text)).unwrap_or_else(|| text.clone())),
+            Value::Integer(given) => Some(number.unwrap_or_else(|| given.to_string())),
+            Value::Float(given) => Some(number.or(written.map(str::to_owned)).unwrap_or_else(|| given.to_string())),
+            Value::List(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// The whole number of 64 bits that a scalar spells; a quoted one does not.
+    fn whole(&self, node: &Node) -> Option<i64> {
+        let written = self.plain_at(node.place).filter(|word| looks_numeric(word));
+        match (&node.value, written) {
+            (Value::Integer(number), None) => Some(*number),
+            (Value::Integer(_), Some(written)) => i64::try_from(integer(written)?).ok(),
+            (Value::Text(text), Some(written)) if text == written => i64::try_from(integer(written)?).ok(),
+            _ => None,
+        }
     }
 
     /// An error at a place of this file: the place, what is wrong, and the line it is on.
@@ -190,6 +230,38 @@ impl<'d> Fields<'d> {
             _ => None,
         });
         Ok(list?.unwrap_or_default())
+    }
+
+    /// A scalar of any type as a text.
+    pub fn scalar(&mut self, key: &'static str) -> Result<Option<String>> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let found = || self.document.error(node.place, format!("`{key}` has to be a text, not {}", node.value.kind()));
+        self.document.scalar(node).ok_or_else(found).map(Some)
+    }
+
+    /// A whole number in any spelling of YAML.
+    pub fn whole(&mut self, key: &'static str) -> Result<Option<i64>> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let found = || self.document.error(node.place, format!("`{key}` has to be a whole number of 64 bits"));
+        self.document.whole(node).ok_or_else(found).map(Some)
+    }
+
+    /// A list of scalars as texts, with their places; `null` is an empty text.
+    pub fn scalars(&mut self, key: &'static str) -> Result<Vec<(Place, String)>> {
+        let document = self.document;
+        let one = |node: &'d Node| {
+            let found = || document.error(node.place, format!("`{key}` lists texts, not {}", node.value.kind()));
+            document.scalar(node).ok_or_else(found).map(|text| (node.place, text))
+        };
+        self.list(key)?.iter().map(one).collect()
+    }
+
+    /// Errors where there is a key that nobody asked for.
+    pub fn refuse_unknown(&self) -> Result<()> {
+        let strange = self.members.iter().find(|member| !self.known.contains(&member.key.as_str()));
+        let Some(member) = strange else { return Ok(()) };
+        let guess = self.nearest(&member.key).map_or_else(String::new, |key| format!(", did you mean `{key}`?"));
+        Err(self.document.error(member.place, format!("unknown key `{}`{guess}", member.key.escape_debug())))
     }
 
     /// A list of texts.

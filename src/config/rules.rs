@@ -271,7 +271,8 @@ fn tolerance(document: &Document, node: &Node, warnings: &mut Vec<String>) -> Re
     }
 }
 
-fn number(node: &Node) -> Option<f64> {
+/// A finite number.
+pub fn number(node: &Node) -> Option<f64> {
     match node.value {
         Value::Integer(number) => Some(number as f64),
         Value::Float(number) => Some(number).filter(|n| n.is_finite()),

@@ -2,6 +2,7 @@
 
 use crate::config::agent::Agent;
 use crate::config::document::{Document, Fields, Node, Place};
+use crate::config::graders::{Budget, Program};
 use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;
@@ -54,6 +55,10 @@ pub struct Settings {
     pub min_pass: Option<u64>,
     /// Which differences are accepted.
     pub rules: Option<Match>,
+    /// Adds the grader `budget`.
+    pub budget: Option<Budget>,
+    /// Graders of one's own.
+    pub graders: Option<Vec<Program>>,
     /// How today's behaviour is produced.
     pub agent: Option<Agent>,
 }
@@ -64,7 +69,9 @@ impl Settings {
         let trials = rules::whole(document, fields, "trials", 1)?;
         let min_pass = rules::whole(document, fields, "min_pass", 1)?;
         let agent = fields.node("agent").map(|node| Agent::read(document, node, warnings)).transpose()?;
-        Ok(Self { trials, min_pass, rules, agent })
+        let budget = fields.node("budget").map(|node| Budget::read(document, node, warnings)).transpose()?;
+        let graders = Program::read(document, fields, warnings)?;
+        Ok(Self { trials, min_pass, rules, agent, budget, graders })
     }
 
     /// These settings, and where they say nothing, `defaults`.
@@ -77,8 +84,14 @@ impl Settings {
             (Some(own), Some(theirs)) => Some(own.over(theirs)),
             (own, theirs) => own.or_else(|| theirs.clone()),
         };
-        let (trials, min_pass) = (self.trials.or(defaults.trials), self.min_pass.or(defaults.min_pass));
-        Self { trials, min_pass, rules, agent }
+        Self {
+            trials: self.trials.or(defaults.trials),
+            min_pass: self.min_pass.or(defaults.min_pass),
+            rules,
+            agent,
+            budget: self.budget.or(defaults.budget),
+            graders: self.graders.or_else(|| defaults.graders.clone()),
+        }
     }
 
     /// The agent to be run, and its command; none where nothing says which.
@@ -151,6 +164,18 @@ impl Suite {
         }
         warnings.extend(fields.unknown());
         Ok(Self { fixture_set, discover, discover_place, fixtures, defaults, warnings, document })
+    }
+
+    /// Refuses graders of one's own that are called like one of `taken`.
+    pub fn refuse_grader_names(&self, taken: &[&str]) -> Result<()> {
+        let all = self.fixtures.iter().map(|entry| &entry.settings).chain([&self.defaults]);
+        let mut programs = all.flat_map(|settings| settings.graders.iter().flatten());
+        match programs.find(|program| taken.contains(&program.name.as_str())) {
+            None => Ok(()),
+            Some(Program { name, place, .. }) => {
+                Err(self.document.error(*place, format!("{name:?} is a grader of gait: choose another name")))
+            }
+        }
     }
 }
 

@@ -48,6 +48,13 @@ impl Timestamp {
         Self { local: self.local.checked_add(span).unwrap_or(self.local), ..*self }
     }
 
+    /// The time `span` later, or the calendar's end if it lies beyond.
+    #[must_use]
+    pub fn plus(&self, span: std::time::Duration) -> Self {
+        let local = jiff::SignedDuration::try_from(span).ok().and_then(|span| self.local.checked_add(span).ok());
+        Self { local: local.unwrap_or(DateTime::MAX), ..*self }
+    }
+
     /// How long after `earlier` this is; `None` when it is before.
     pub fn since(&self, earlier: &Self) -> Option<std::time::Duration> {
         self.utc().local.duration_since(earlier.utc().local).try_into().ok()

@@ -22,7 +22,10 @@ impl Digest {
 
     /// Whether `text` spells this digest in hex, in either case.
     pub fn spelled(&self, text: &str) -> bool {
-        text.len() == 64 && self.ascii().eq_ignore_ascii_case(text.as_bytes())
+        text.len() == 64 && {
+            let own = self.ascii();
+            own == text.as_bytes() || own.eq_ignore_ascii_case(text.as_bytes())
+        }
     }
 
     fn ascii(&self) -> [u8; 64] {

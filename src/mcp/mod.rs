@@ -14,10 +14,13 @@ pub mod journal;
 pub mod likeness;
 pub mod lineage;
 pub mod process;
+#[cfg(unix)]
 pub mod relay;
 pub mod replay;
 pub mod seal;
 pub mod setup;
+#[cfg(unix)]
+pub mod socket;
 pub mod stage;
 pub mod talk;
 pub mod tee;

@@ -100,7 +100,7 @@ impl Replay {
             asked.method == method && (greeting || value(asked.params.as_ref().map(|raw| raw.get())).is_some_and(same))
         };
         let answers: Vec<&Asked> = self.server.exchanges.iter().filter(like).collect();
-        let count = self.asked.entry((method.to_owned(), params.clone().unwrap_or_default())).or_default();
+        let count = self.asked.entry((method.to_owned(), params.unwrap_or_default())).or_default();
         *count += 1;
         let mut left = *count;
         let answer = answers.iter().find(|asked| {

@@ -16,6 +16,9 @@ use crate::sign::key::PrivateKey;
 use camino::Utf8Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Most calls of one play: an agent that asks more often asks for ever.
+pub const MOST_CALLS: usize = 100_000;
+
 /// On what terms a recording is played.
 pub struct Terms {
     /// The environment of whoever asks: its secrets stay hidden, and the recording's marks stand for its values.
@@ -192,7 +195,7 @@ impl Stage {
             None => Given { status: "tool_error".to_owned(), result: unmatched(&asking.tool, &asking.args.text()) },
         };
         state.asking.push(asking);
-        if !matched && self.stop {
+        if !matched && self.stop || state.asking.len() >= MOST_CALLS {
             state.stopped = true;
             state.when_stopped.take().into_iter().for_each(|then| then());
             return None;
@@ -212,7 +215,7 @@ impl Stage {
         left
     }
 
-    /// Whether a call without a recorded answer ended the play.
+    /// Whether a call without a recorded answer ended the play, or there were [`MOST_CALLS`].
     pub fn stopped(&self) -> bool {
         self.state().stopped
     }

@@ -1,13 +1,14 @@
 //! A candidate becomes the baseline of its fixture: planned and shown first, then written, with a signed record of why.
 
 use crate::config::edit;
-use crate::config::suite::Suite;
+use crate::config::suite::{Settings, Suite};
 use crate::kernel::archive::source::Source;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use crate::kernel::json::encode;
 use crate::kernel::lock::{self, Lock};
+use crate::mcp::candidate::UNMATCHED;
 use crate::regress::baselines::{self, Acceptance, Chain, Standing};
 use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial};
@@ -58,6 +59,9 @@ pub struct Plan {
     /// The new baseline; none when an acceptance that was cut off is finished.
     pub candidate: Option<Utf8PathBuf>,
     pub diff_digest: String,
+    /// Where the last run had several trials.
+    pub outlook: Option<Outlook>,
+    unanswered: usize,
     record: Acceptance,
     chain: Chain,
     bytes: Vec<u8>,
@@ -84,14 +88,44 @@ pub struct Accepted {
     pub baselines: String,
     /// An acceptance that was cut off was finished, and nothing else was done.
     pub finished: bool,
+    /// Calls that were answered by no recording; their answer is the replay's tool error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<usize>,
 }
 
-/// The first failing trial of a fixture, as a result tells it.
+/// One trial of a fixture, as a result tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ShownTrial {
-    candidate: String,
+    number: usize,
+    failed: bool,
+    candidate: Utf8PathBuf,
     candidate_digest: String,
     diff_digest: String,
+}
+
+impl ShownTrial {
+    fn load(&self, trust: &Trust) -> Trial {
+        let source = Source::open(self.candidate.as_std_path());
+        let pack = source.and_then(|source| Pack::read(source, trust).map_err(|e| e.at(&self.candidate)));
+        let mishap = mishap(&self.candidate);
+        Trial { number: self.number, path: self.candidate.clone(), pack, mishap, elapsed: None }
+    }
+}
+
+/// How the last run's trials would fare with the new baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Outlook {
+    pub passes: usize,
+    pub trials: usize,
+    /// So many have to pass.
+    pub min_pass: usize,
+}
+
+impl Outlook {
+    fn of(settings: &Settings, passes: usize, trials: usize) -> Self {
+        let least = settings.min_pass.map_or(trials, |least| usize::try_from(least).unwrap_or(usize::MAX).min(trials));
+        Self { passes, trials, min_pass: least }
+    }
 }
 
 /// The fixtures whose grader `diff` fails in a result, in its order.
@@ -100,18 +134,17 @@ pub fn failing(written: &Written) -> Vec<String> {
     failed.map(|grade| grade.fixture().to_owned()).collect()
 }
 
-fn trials(written: &Written, fixture: &str) -> Vec<(bool, ShownTrial)> {
+fn trials(written: &Written, fixture: &str) -> Vec<ShownTrial> {
     let name = format!("{fixture}/diff");
     let grade = |grade: &&Grade| grade.name == name;
     let listed = written.graders.iter().find(grade).and_then(|grade| grade.details.get("trials")?.as_array());
     let text = |trial: &Value, key: &str| trial[key].as_str().unwrap_or_default().to_owned();
-    let trial = |trial: &Value| {
-        let shown = ShownTrial {
-            candidate: text(trial, "candidate"),
-            candidate_digest: text(trial, "candidate_digest"),
-            diff_digest: text(trial, "diff_digest"),
-        };
-        (trial["status"] == "fail", shown)
+    let trial = |trial: &Value| ShownTrial {
+        number: trial["trial"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(1),
+        failed: trial["status"] == "fail",
+        candidate: text(trial, "candidate").into(),
+        candidate_digest: text(trial, "candidate_digest"),
+        diff_digest: text(trial, "diff_digest"),
     };
     listed.into_iter().flatten().map(trial).collect()
 }
@@ -173,6 +206,8 @@ pub fn plan(request: &Request) -> Result<Plan> {
         evidence: fresh.evidence,
         candidate: Some(fresh.path),
         diff_digest: fresh.diff_digest,
+        outlook: fresh.outlook,
+        unanswered: fresh.unanswered,
         record,
         chain,
         bytes: fresh.bytes,
@@ -220,6 +255,8 @@ fn finish(
         evidence: String::new(),
         candidate: None,
         diff_digest: record.diff_digest.clone(),
+        outlook: None,
+        unanswered: 0,
         config: config(suite, &fixture.name, &record.run_id)?,
         record,
         chain,
@@ -238,7 +275,9 @@ struct Fresh {
     run_id: String,
     manifest_digest: String,
     diff_digest: String,
+    unanswered: usize,
     evidence: String,
+    outlook: Option<Outlook>,
 }
 
 fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
@@ -248,7 +287,7 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
         Err(error) => return Err(error.hint("run `gait regress run` first, or name the new baseline with --candidate")),
     };
     let shown = written.map(|written| trials(&written, &fixture.name)).unwrap_or_default();
-    let first = || shown.iter().find(|(failed, _)| *failed).map(|(_, trial)| Utf8PathBuf::from(&trial.candidate));
+    let first = || shown.iter().find(|trial| trial.failed).map(|trial| trial.candidate.clone());
     let path = request.candidate.clone().or_else(first).ok_or_else(|| {
         Error::invalid(format!("{}: no trial of fixture {} failed there", request.result, fixture.name))
             .hint("run `gait regress run` first, or name the new baseline with --candidate")
@@ -261,26 +300,73 @@ fn candidate(request: &Request, fixture: &Fixture) -> Result<Fresh> {
     let trust = Trust::Known(baselines::keys(&request.demands.trust));
     let pack = Pack::read(Source::from_bytes(bytes.clone()), &trust).map_err(|e| e.at(&path))?;
     usable(&path, &pack, fixture, &request.demands)?;
+    let unanswered = pack.intents.iter().filter(|intent| intent.intent_id.starts_with(UNMATCHED)).count();
     let (run_id, manifest_digest) =
         (pack.contents.manifest.run_id.clone(), pack.contents.manifest.manifest_digest.clone());
-    let trial = Trial { number: 1, path: path.clone(), pack: Ok(pack), mishap: None };
-    let (origin, trials) = (Origin::Flag, vec![trial]);
-    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
-    let verdict = diff::grade(&subject);
-    if verdict.reason_codes.contains("duplicate_intent_id") {
+    let told = shown.iter().position(|trial| trial.candidate == path);
+    let told = told.or(shown.iter().position(|trial| trial.candidate_digest == manifest_digest));
+    // All trials of the run that showed it are judged again, or it alone.
+    let chosen = told.unwrap_or_default();
+    let others = told.map_or(&[][..], |_| &shown);
+    let mut trials: Vec<Trial> = others.iter().map(|trial| trial.load(&trust)).collect();
+    let trial = Trial {
+        number: others.get(chosen).map_or(1, |trial| trial.number),
+        path,
+        pack: Ok(pack),
+        mishap: None,
+        elapsed: None,
+    };
+    if trials.is_empty() {
+        trials.push(trial)
+    } else {
+        trials[chosen] = trial
+    }
+    let (diff_digest, evidence) = judged(fixture, &mut trials, others, chosen)?;
+    let trial = trials.swap_remove(chosen);
+    let sound = trials.iter().filter(|other| other.mishap.is_none()).filter_map(|other| other.pack.as_ref().ok());
+    let alike = trial.pack.as_ref().map_or(0, |new| sound.filter(|pack| diff::alike(fixture, new, pack)).count());
+    let outlook = (!trials.is_empty()).then(|| Outlook::of(&fixture.settings, 1 + alike, 1 + trials.len()));
+    Ok(Fresh { path: trial.path, bytes, run_id, manifest_digest, diff_digest, unanswered, evidence, outlook })
+}
+
+/// Judges the trials as the last run did. Each has to differ from the baseline as that run showed; the digest of what
+/// differs in the chosen one, and what differs in all of them.
+fn judged(fixture: &Fixture, trials: &mut Vec<Trial>, shown: &[ShownTrial], chosen: usize) -> Result<(String, String)> {
+    let subject = Subject {
+        fixture,
+        origin: Origin::Flag,
+        trials: std::mem::take(trials),
+        require_candidate: false,
+        unchanged: false,
+    };
+    let outcomes = diff::outcomes(&subject);
+    if outcomes[chosen].reason_codes.contains("duplicate_intent_id") {
+        let path = &subject.trials[chosen].path;
         return Err(Error::invalid(format!("{path} uses one id for two calls, so it can be no baseline")));
     }
-    let diff_digest = verdict.details.get("trials").and_then(|trials| trials[0]["diff_digest"].as_str());
-    let diff_digest = diff_digest.unwrap_or_default().to_owned();
-    let told = shown.iter().map(|(_, trial)| trial).find(|trial| trial.candidate == path);
-    let told = told.or(shown.iter().map(|(_, trial)| trial).find(|trial| trial.candidate_digest == manifest_digest));
-    if told.is_some_and(|trial| trial.diff_digest != diff_digest) {
-        let what = format!("fixture {}: {path} does not differ from the baseline as the last run showed", fixture.name);
+    let digest = |(trial, outcome)| diff::diff_digest(&subject, trial, outcome).as_str().unwrap_or_default().to_owned();
+    let mut digests: Vec<String> = subject.trials.iter().zip(&outcomes).map(digest).collect();
+    if let Some(at) = shown.iter().zip(&digests).position(|(trial, digest)| trial.diff_digest != *digest) {
+        let (name, path) = (&fixture.name, &subject.trials[at].path);
+        let what = format!("fixture {name}: {path} does not differ from the baseline as the last run showed");
         return Err(Error::new(Kind::UnsafeRefused, what)
             .code(NOT_AS_SHOWN)
             .hint("look at it again with `gait regress run`, then accept"));
     }
-    Ok(Fresh { path, bytes, run_id, manifest_digest, diff_digest, evidence: verdict.evidence })
+    let mut evidence = String::new();
+    for (trial, outcome) in subject.trials.iter().zip(&outcomes).filter(|(_, outcome)| !outcome.evidence.is_empty()) {
+        if subject.trials.len() > 1 {
+            evidence.push_str(&format!("trial {}:\n", trial.number));
+        }
+        evidence.push_str(&outcome.evidence);
+    }
+    *trials = subject.trials;
+    Ok((digests.swap_remove(chosen), evidence))
+}
+
+/// What went wrong when this candidate was made, as far as its run told.
+fn mishap(candidate: &Utf8Path) -> Option<Mishap> {
+    Mishap::read(candidate).ok().flatten()
 }
 
 /// Whether the fixture would load with this pack as its baseline.
@@ -306,7 +392,7 @@ impl Plan {
     /// Writes record, runpack, `fixture.json` and `gait.yaml` in this order, each whole or not at all. Cut off between
     /// two of them, the fixture does not load, and says that the same command finishes it.
     pub fn apply(self, key: &PrivateKey, clock: Clock) -> Result<Accepted> {
-        let Self { mut record, mut chain, mut metadata, dir, lock, .. } = self;
+        let Self { mut record, mut chain, mut metadata, dir, lock, unanswered, .. } = self;
         let finished = self.candidate.is_none();
         if !finished {
             record.created_at = clock.now();
@@ -336,6 +422,7 @@ impl Plan {
             record_digest: last.digest.clone(),
             baselines: dir.join(baselines::FILE).into_string(),
             finished,
+            unanswered: (unanswered > 0).then_some(unanswered),
         })
     }
 

@@ -1,23 +1,29 @@
 //! Today's agent run against the recording: what it asks becomes the candidate of a trial.
 
 use crate::config::agent::{Agent, OnUnmatched};
+use crate::kernel::clock::Stopwatch;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::fs;
+use crate::kernel::fs::{self, SETTINGS_LIMIT};
 use crate::kernel::lock::{self, Lock};
-use crate::mcp::door::Door;
-use crate::mcp::stage::{Stage, Terms};
+#[cfg(feature = "serve")]
+use crate::mcp::http;
+#[cfg(unix)]
+use crate::mcp::socket::Door as Socket;
+use crate::mcp::stage::{MOST_CALLS, Stage, Terms};
 use crate::regress::allowed::Allowed;
 use crate::regress::compare::ARGS;
 use crate::regress::fixture::Fixture;
+#[cfg(unix)]
 use crate::regress::helper;
+use crate::regress::job::Report;
 use crate::regress::mishap::{Cause, Mishap};
 use crate::regress::supervise::{self, Program};
 use crate::regress::tolerance::Rules;
-use crate::regress::warden::Report;
 use crate::runpack::locate::OUT_DIR;
 use crate::runpack::model::INTENTS;
 use crate::sign::key::PrivateKey;
 use camino::{Utf8Path, Utf8PathBuf};
+#[cfg(unix)]
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +46,10 @@ pub struct Setup {
 
 /// Whoever is told of every trial that starts or ends.
 #[derive(Clone, Default)]
-pub struct Steps(pub Option<Arc<dyn Fn(&Step) + Send + Sync>>);
+pub struct Steps(pub Option<Arc<Told>>);
+
+/// What is called with each step.
+pub type Told = dyn Fn(&Step) + Send + Sync;
 
 impl std::fmt::Debug for Steps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,7 +122,8 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
     let place =
         Utf8Path::from_path(private.path()).ok_or_else(|| Error::invalid("the temporary folder is not UTF-8"))?;
     let stage = Arc::new(Stage::new(fixture.baseline.clone(), terms(fixture, agent, setup))?);
-    let (doors, mut env) = doors(&stage, place)?;
+    let doors = Doors::open(&stage, place)?;
+    let mut env = doors.env.clone();
     let (scratch, own) = (place.join("tmp"), place.join("candidate.zip"));
     fs::make_dir(&scratch)?;
     env.extend([
@@ -131,11 +141,15 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
         stderr: candidate.with_extension("stderr.txt"),
         timeout: agent.timeout(),
     };
-    let report = supervise::start(&program).and_then(|running| {
+    let watch = Stopwatch::start();
+    let report = supervise::start_in(&program, Some(place)).and_then(|running| {
         let stop = running.stop();
         stage.when_stopped(move || stop.now());
         running.wait()
     });
+    if fixture.settings.budget.is_some_and(|budget| budget.max_seconds.is_some()) {
+        fs::write(seconds(candidate), format!("{:.3}\n", watch.elapsed().as_secs_f64()).as_bytes())?;
+    }
     drop(doors);
     if own.is_file() {
         fs::write(candidate, &fs::read(&own, LARGEST)?)?;
@@ -145,18 +159,59 @@ fn perform(fixture: &Fixture, setup: &Setup, trial: u64, candidate: &Utf8Path) -
     Ok(mishap(&report, agent, &stage, &program.stderr))
 }
 
-/// The ways to the stage, and the variables that name them.
-fn doors(stage: &Arc<Stage>, place: &Utf8Path) -> Result<(Door, Vec<(String, String)>)> {
-    let door = Door::open(stage, place)?;
-    let command = helper::program()?;
-    let server = |name: String| {
-        let started = json!({ "command": command, "args": helper::relay(door.socket.as_str(), &name) });
-        (name, started)
-    };
-    let servers: Map<String, Value> = stage.servers().into_iter().map(server).collect();
-    let config = place.join("mcp.json");
-    fs::write_new(&config, json!({ "mcpServers": servers }).to_string().as_bytes())?;
-    Ok((door, vec![("GAIT_MCP_CONFIG".to_owned(), config.into_string())]))
+/// Beside a candidate: how long its agent took, where there is a budget of seconds.
+fn seconds(candidate: &Utf8Path) -> Utf8PathBuf {
+    candidate.with_extension("seconds.txt")
+}
+
+/// How long the agent took that left this candidate, here or elsewhere; none where nobody measured it.
+pub fn elapsed(candidate: &Utf8Path) -> Option<Duration> {
+    let text = fs::read_text(seconds(candidate), SETTINGS_LIMIT).ok()?;
+    Duration::try_from_secs_f64(text.trim().parse().ok()?).ok()
+}
+
+/// The open ways to a stage. Dropped, they close.
+#[derive(Default)]
+struct Doors {
+    #[cfg(unix)]
+    _socket: Option<Socket>,
+    #[cfg(feature = "serve")]
+    _http: Option<http::doors::Doors>,
+    /// The variables that tell an agent of them.
+    env: Vec<(String, String)>,
+}
+
+impl Doors {
+    /// Opens a socket in `place` for the servers that an agent starts, and URLs.
+    fn open(stage: &Arc<Stage>, place: &Utf8Path) -> Result<Self> {
+        let mut doors = Self::default();
+        #[cfg(unix)]
+        {
+            let socket = Socket::open(stage, place)?;
+            let command = helper::program()?;
+            let server = |name: String| {
+                let started = json!({ "command": command, "args": helper::relay(socket.socket.as_str(), &name) });
+                (name, started)
+            };
+            let servers: Map<String, Value> = stage.servers().into_iter().map(server).collect();
+            let config = place.join("mcp.json");
+            fs::write_new(&config, json!({ "mcpServers": servers }).to_string().as_bytes())?;
+            doors.env.push(("GAIT_MCP_CONFIG".to_owned(), config.into_string()));
+            doors._socket = Some(socket);
+        }
+        #[cfg(feature = "serve")]
+        {
+            let http = http::doors::Doors::open(stage.clone())?;
+            let named = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+            for (server, url) in http.servers() {
+                let name: String = server.chars().map(named).collect();
+                doors.env.push((format!("GAIT_MCP_{name}_URL"), url.clone()));
+            }
+            doors.env.push(("GAIT_TOOLS_URL".to_owned(), http.tools().to_owned()));
+            doors._http = Some(http);
+        }
+        Ok(doors)
+    }
 }
 
 fn terms(fixture: &Fixture, agent: &Agent, setup: &Setup) -> Terms {
@@ -181,9 +236,13 @@ fn terms(fixture: &Fixture, agent: &Agent, setup: &Setup) -> Terms {
 
 /// What is wrong with how it ended; nothing where it ended well.
 fn mishap(report: &Result<Report>, agent: &Agent, stage: &Stage, stderr: &Utf8Path) -> Option<Mishap> {
+    let mut asking = if stage.stopped() { stage.asking() } else { Vec::new() };
     let (cause, what) = match report {
+        _ if asking.len() >= MOST_CALLS => {
+            (Cause::AgentFailed, format!("the agent made {MOST_CALLS} calls and was ended"))
+        }
         _ if stage.stopped() => {
-            let last = stage.asking().pop();
+            let last = asking.pop();
             let (tool, args) = last.map(|asking| (asking.tool, asking.args.text())).unwrap_or_default();
             let what = format!("the trial ended with a call that has no recorded answer: {tool} {args}");
             (Cause::UnmatchedRequest, what)

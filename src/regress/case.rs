@@ -4,11 +4,12 @@ use crate::kernel::error::Error;
 use crate::regress::candidate::Origin;
 use crate::regress::fixture::Fixture;
 use crate::regress::mishap::Mishap;
-use crate::report::model::Flake;
+use crate::report::model::Rerun;
 use crate::runpack::read::Pack;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// One candidate, loaded once for every grader.
 #[derive(Debug)]
@@ -19,6 +20,32 @@ pub struct Trial {
     pub pack: Result<Pack, Error>,
     /// Why it is no good, whatever the pack holds.
     pub mishap: Option<Mishap>,
+    /// Wall time of the agent, where somebody measured it.
+    pub elapsed: Option<Duration>,
+}
+
+/// A run that is judged by itself: a trial, or the baseline where there is none.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// None: the baseline.
+    pub trial: Option<&'a Trial>,
+    pub path: &'a Utf8Path,
+    pub pack: Result<&'a Pack, &'a Error>,
+}
+
+impl Run<'_> {
+    /// Wall time of the agent, where somebody measured it.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.trial.and_then(|trial| trial.elapsed)
+    }
+
+    /// The verdict on a run that cannot be judged.
+    pub fn unreadable(&self) -> Option<Verdict> {
+        match self.trial.and_then(|trial| trial.mishap.as_ref()) {
+            Some(mishap) => Some(Verdict::error(mishap.reason_code.code(), &mishap.what)),
+            None => self.pack.err().map(|error| Verdict::error("candidate_invalid", &error.to_string())),
+        }
+    }
 }
 
 /// What a case looks at: a fixture and today's behaviour, where there is any.
@@ -35,6 +62,13 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// The runs to be judged by themselves: all trials, else the baseline.
+    pub fn runs(&self) -> Vec<Run<'_>> {
+        let trial = |trial| Run { trial: Some(trial), path: &trial.path, pack: trial.pack.as_ref() };
+        let own = || Run { trial: None, path: Utf8Path::new(&self.fixture.runpack), pack: Ok(&self.fixture.baseline) };
+        if self.trials.is_empty() { vec![own()] } else { self.trials.iter().map(trial).collect() }
+    }
+
     /// Whether the candidates were made by running the fixture's agent against the recording, here or elsewhere.
     pub fn replayed(&self) -> bool {
         let elsewhere = self.origin == Origin::Dir && self.fixture.settings.agent().is_some();
@@ -62,8 +96,8 @@ pub struct Verdict {
     pub evidence: String,
     /// The command that shows or repeats the failure.
     pub next: String,
-    /// The failed trials of a flaky pass.
-    pub flakes: Vec<Flake>,
+    /// Failed trials that the rest does not show.
+    pub reruns: Vec<Rerun>,
 }
 
 impl Verdict {

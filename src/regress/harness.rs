@@ -15,6 +15,7 @@ use crate::regress::agent::{Setup, Steps};
 use crate::regress::candidate::{self, Given};
 use crate::regress::discover;
 use crate::regress::fixture::Demands;
+use crate::regress::graders;
 use crate::regress::helper;
 use crate::regress::judge::Rules;
 use crate::regress::pool::{self, Outcomes};
@@ -78,6 +79,7 @@ pub fn plan(options: Options) -> Result<Plan> {
     {
         return Err(Error::invalid(unknown.clone()).hint("mend or remove the key, or run without --strict"));
     }
+    suite.refuse_grader_names(&graders::TAKEN)?;
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
     let (require_candidate, unchanged) = (options.require_candidate || options.unchanged, options.unchanged);
@@ -85,7 +87,7 @@ pub fn plan(options: Options) -> Result<Plan> {
     let rules = Rules { demands: options.demands, candidates, require_candidate, agents, unchanged };
     let mut fixtures = select::select(fixtures, &options.filters);
     if unchanged {
-        fixtures.iter_mut().for_each(|selected| selected.graders.retain(|grader| *grader == "diff"));
+        fixtures.iter_mut().for_each(|selected| selected.graders.retain(|grader| grader == "diff"));
         fixtures.retain(|selected| !selected.graders.is_empty());
     }
     let nothing = nothing(&fixtures);
@@ -93,7 +95,8 @@ pub fn plan(options: Options) -> Result<Plan> {
     if let Some(part) = options.shard {
         let fixtures_digest = shard::list_digest(&suite.fixture_set, &fixtures)?;
         fixtures.retain(|selected| part.holds(&selected.listed.name));
-        shard = Some(Shard { index: part.index, total: part.total, fixtures_digest });
+        let rules_digest = shard::rules_digest(&suite.document.text, &rules)?;
+        shard = Some(Shard { index: part.index, total: part.total, fixtures_digest, rules_digest });
     }
     Ok(Plan {
         fixture_set: suite.fixture_set,

@@ -9,7 +9,7 @@ use crate::regress::candidate::{self, Candidates, Given, Origin};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
 use crate::regress::fixture::{Demands, Fixture, Unloadable};
-use crate::regress::grade::{diff, expected_exit_code, schema_validation};
+use crate::regress::graders::{self, Grader, LOAD};
 use crate::regress::mishap::{Cause, Mishap};
 use crate::report::model::{Case, Grade, Status};
 use crate::runpack::read::Pack;
@@ -18,19 +18,6 @@ use crate::runpack::verify::Trust;
 use camino::Utf8PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A pure function from a subject to a verdict.
-type Grader = fn(&Subject<'_>) -> Verdict;
-
-/// The graders, sorted by name.
-pub const GRADERS: [(&str, Grader); 3] = [
-    ("diff", diff::grade),
-    ("expected_exit_code", expected_exit_code::grade),
-    ("schema_validation", schema_validation::grade),
-];
-
-/// The case that stands for loading; it is reported when it fails.
-pub const LOAD: &str = "load";
 
 /// What judging asks for.
 #[derive(Debug, Clone)]
@@ -42,9 +29,6 @@ pub struct Rules {
     /// Whether the baseline can be reproduced is asked, not whether what differs is accepted.
     pub unchanged: bool,
 }
-
-/// The graders that look at the baseline alone.
-const BASELINE_ONLY: [&str; 2] = ["expected_exit_code", "schema_validation"];
 
 /// A fixture judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,13 +59,16 @@ pub fn judge(listed: &Listed, rules: &Rules, wanted: impl Fn(&str) -> bool) -> J
         Ok(fixture) => fixture,
         Err(why) => return refused(listed, &why, watch.elapsed()),
     };
-    let exercising = GRADERS.iter().any(|(name, _)| wanted(name) && !BASELINE_ONLY.contains(name));
-    let subject = subject(&fixture, rules, exercising);
-    let cases = GRADERS.iter().filter(|(name, _)| wanted(name)).map(|(name, grade)| {
+    let graders: Vec<_> = graders::of(&fixture.settings).into_iter().filter(|grader| wanted(grader.name())).collect();
+    let subject = subject(&fixture, rules, graders.iter().any(Grader::looks_at_today));
+    let producing = watch.elapsed();
+    let cases = graders.iter().map(|grader| {
         let watch = Stopwatch::start();
-        let mut verdict = grade(&subject);
+        let mut verdict = grader.grade(&subject);
         verdict.detail("run_id", fixture.baseline.contents.run.run_id.as_str());
-        case(listed, name, verdict, watch.elapsed())
+        // Whose candidates had to be made first took as long as that, too.
+        let waited = if grader.name() == "diff" { producing } else { Duration::ZERO };
+        case(listed, grader.name(), verdict, waited + watch.elapsed())
     });
     let manifest = &fixture.baseline.contents.manifest;
     Judged {
@@ -120,7 +107,7 @@ fn subject<'a>(fixture: &'a Fixture, rules: &Rules, exercising: bool) -> Subject
     let load = |(number, path): (usize, Utf8PathBuf)| {
         let invalid = |error: Error| Mishap::new(Cause::AgentFailed, error.to_string());
         let mishap = broken.clone().or_else(|| Mishap::read(&path).unwrap_or_else(|error| Some(invalid(error))));
-        Trial { number, pack: load(&path, &trust), path, mishap }
+        Trial { number, pack: load(&path, &trust), elapsed: agent::elapsed(&path), path, mishap }
     };
     let trials = trials.into_iter().map(load).collect();
     drop(lock);
@@ -169,6 +156,6 @@ fn case(listed: &Listed, grader: &str, mut verdict: Verdict, elapsed: Duration) 
         evidence: shown(verdict.evidence),
         place: listed.place.clone(),
         next: shown(verdict.next),
-        flakes: if failed { Vec::new() } else { verdict.flakes },
+        reruns: verdict.reruns,
     })
 }

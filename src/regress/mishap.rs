@@ -61,10 +61,12 @@ impl Mishap {
         fs::write(Self::file(candidate), encode::document(self)?.as_bytes())
     }
 
-    /// The one beside `candidate`, if there is any.
+    /// The one beside `candidate`, if there is any. Other packs than `trial_<n>.zip` may have a JSON file of their own
+    /// beside them.
     pub fn read(candidate: &Utf8Path) -> Result<Option<Self>> {
         let file = Self::file(candidate);
-        if !file.exists() {
+        let trial = candidate.file_name().is_some_and(|name| name.starts_with("trial_"));
+        if !trial || !file.exists() {
             return Ok(None);
         }
         let bytes = fs::read(&file, SETTINGS_LIMIT)?;

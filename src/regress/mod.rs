@@ -20,9 +20,11 @@ pub mod evidence;
 pub mod features;
 pub mod fixture;
 pub mod grade;
+pub mod graders;
 pub mod harness;
 pub mod helper;
 pub mod init;
+pub mod job;
 pub mod judge;
 pub mod likeness;
 pub mod links;
@@ -36,4 +38,5 @@ pub mod supervise;
 pub mod tolerance;
 pub mod trials;
 pub mod verdict;
+#[cfg(unix)]
 pub mod warden;

@@ -1,7 +1,7 @@
 //! Which cases are wanted: cargo test's filters, several at once.
 
 use crate::regress::discover::Listed;
-use crate::regress::judge::{GRADERS, LOAD};
+use crate::regress::graders::{self, LOAD};
 
 /// Filters on case names. No filter wants everything.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,7 @@ impl Filters {
 pub struct Selected {
     pub listed: Listed,
     /// Wanted graders, sorted.
-    pub graders: Vec<&'static str>,
+    pub graders: Vec<String>,
     /// Whether the case for loading is wanted by name.
     pub load: bool,
 }
@@ -37,7 +37,7 @@ impl Selected {
     pub fn names(&self) -> Vec<String> {
         let mut graders = self.graders.clone();
         if self.load {
-            graders.push(LOAD);
+            graders.push(LOAD.to_owned());
         }
         graders.sort_unstable();
         graders.into_iter().map(|grader| format!("{}/{grader}", self.listed.name)).collect()
@@ -48,7 +48,8 @@ impl Selected {
 pub fn select(fixtures: Vec<Listed>, filters: &Filters) -> Vec<Selected> {
     let wanted = |listed: Listed| {
         let want = |grader: &str| filters.want(&format!("{}/{grader}", listed.name));
-        let graders = GRADERS.iter().map(|(name, _)| *name).filter(|name| want(name)).collect();
+        let all = graders::of(&listed.settings);
+        let graders = all.iter().map(|grader| grader.name()).filter(|name| want(name)).map(str::to_owned).collect();
         let load = want(LOAD);
         Selected { listed, graders, load }
     };

@@ -3,7 +3,10 @@
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
+use crate::regress::judge::Rules;
 use crate::regress::select::Selected;
+use crate::runpack::record::PRODUCER;
+use crate::runpack::verify::Trust;
 use std::str::FromStr;
 
 /// Most shards a run is cut into.
@@ -44,5 +47,19 @@ pub fn list_digest(fixture_set: &str, fixtures: &[Selected]) -> Result<String> {
         serde_json::json!([listed.name, listed.run_id, selected.graders, selected.load])
     };
     let told = serde_json::json!([fixture_set, fixtures.iter().map(listed).collect::<Vec<_>>()]);
+    Ok(Digest::of(&canon::of(&told)?).to_string())
+}
+
+/// Digest of what decides verdicts: the config's text (whatever its line ends), flags, and who judges. Where candidates
+/// come from is each machine's own business.
+pub fn rules_digest(config: &str, rules: &Rules) -> Result<String> {
+    let Rules { demands, require_candidate, unchanged, candidates: _, agents: _ } = rules;
+    let key = match &demands.trust {
+        Trust::Given(key) => Some(key.id()),
+        Trust::Known(_) => None,
+    };
+    let config = config.replace("\r\n", "\n");
+    let flags = (require_candidate, unchanged, demands.require_signature, demands.strict);
+    let told = (PRODUCER, config, flags, key);
     Ok(Digest::of(&canon::of(&told)?).to_string())
 }

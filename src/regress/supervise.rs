@@ -1,14 +1,13 @@
 //! Programs started for a test: in a group and an environment of their own, for a limited time, with nothing of them left
-//! behind. The work is done by a [`warden`] process for each, so that tests side by side never touch each other's.
+//! behind. The work is done by a [`warden`](crate::regress::job) process for each, so that tests side by side never touch each other's.
 
 use crate::kernel::error::{Error, Kind, Result};
 use crate::mcp::process;
 use crate::regress::helper;
-use crate::regress::warden::{Job, Report};
+use crate::regress::job::{Job, Report};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -80,6 +79,14 @@ fn withheld(name: &str) -> bool {
 /// Starts a program. `InvalidInput`: its folder is not there, or everything is being ended. That the program itself cannot
 /// be started is told by [`Running::wait`].
 pub fn start(program: &Program) -> Result<Running> {
+    start_in(program, None)
+}
+
+/// As [`start`], with a folder that goes away with us, even where we are killed.
+pub fn start_in(program: &Program, scratch: Option<&Utf8Path>) -> Result<Running> {
+    if cfg!(not(unix)) {
+        return Err(Error::new(Kind::DependencyMissing, "programs can be looked after on Linux and macOS only"));
+    }
     let busy = busy()?;
     if !program.cwd.is_dir() {
         return Err(Error::invalid(format!("the folder {} does not exist", program.cwd)));
@@ -91,6 +98,7 @@ pub fn start(program: &Program) -> Result<Running> {
         stdout: absolute(&program.stdout)?,
         stderr: absolute(&program.stderr)?,
         timeout: program.timeout,
+        scratch: scratch.map(absolute).transpose()?,
     };
     let mut line = serde_json::to_vec(&job).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     line.push(b'\n');
@@ -99,7 +107,9 @@ pub fn start(program: &Program) -> Result<Running> {
     command.arg(helper::WARDEN).current_dir(&program.cwd).env_clear().envs(inherited());
     command.envs(program.env.iter().map(|(name, value)| (name, value)));
     // Out of our group: what a terminal's keys end is us, and our end is its own.
-    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut warden = command.spawn().map_err(failed)?;
     let gone = || Error::new(Kind::Internal, "a helper process has no streams");
     let (mut input, output) = (warden.stdin.take().ok_or_else(gone)?, warden.stdout.take().ok_or_else(gone)?);

@@ -1,7 +1,7 @@
 //! Cases as libtest knows them: trials that wait for their fixture's outcome.
 
 use crate::kernel::error::Error;
-use crate::regress::judge::LOAD;
+use crate::regress::graders::LOAD;
 use crate::regress::pool::Outcomes;
 use crate::regress::select::Selected;
 use crate::report::model::Case;
@@ -53,7 +53,7 @@ fn message(case: &Case) -> Failed {
 }
 
 /// Runs libtest-mimic. `None`: it could not print (it panics then), and the verdict does not depend on anybody reading.
-fn shown(arguments: &Arguments, trials: Vec<Trial>) -> Option<Conclusion> {
+pub fn shown(arguments: &Arguments, trials: Vec<Trial>) -> Option<Conclusion> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let conclusion = catch_unwind(AssertUnwindSafe(|| libtest_mimic::run(arguments, trials))).ok();

@@ -8,15 +8,15 @@
 use crate::kernel::clock::Stopwatch;
 use crate::mcp::lineage;
 use crate::mcp::process::{self, not_started};
+pub use crate::regress::job::{Job, Report};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
-use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -27,33 +27,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How often somebody who does not end is looked for again.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// A program to be run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    /// Program and arguments; a relative program is looked for from the working directory.
-    pub argv: Vec<String>,
-    /// File that is its standard input; nothing unless given.
-    pub stdin: Option<PathBuf>,
-    pub stdout: PathBuf,
-    pub stderr: PathBuf,
-    pub timeout: Duration,
-}
-
-/// How a program came to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Report {
-    /// It could not be started.
-    NotStarted(String),
-    /// It ended by itself, with an exit code or by a signal.
-    Code(i32),
-    Signal(i32),
-    /// It was ended: its time was over.
-    TimedOut,
-    /// It was ended: somebody wanted that.
-    Stopped,
-}
 
 enum Event {
     /// A process below us is gone; how it ended.
@@ -74,7 +47,11 @@ pub fn serve() -> Option<()> {
     let report = run(&job, input).unwrap_or_else(Report::NotStarted);
     let mut told = serde_json::to_vec(&report).ok()?;
     told.push(b'\n');
-    output.write_all(&told).ok()
+    let heard = output.write_all(&told).ok();
+    if let (None, Some(scratch)) = (heard, &job.scratch) {
+        let _ = std::fs::remove_dir_all(scratch);
+    }
+    heard
 }
 
 fn run(job: &Job, mut leash: BufReader<File>) -> Result<Report, String> {
@@ -87,7 +64,7 @@ fn run(job: &Job, mut leash: BufReader<File>) -> Result<Report, String> {
         Some(path) => Stdio::from(File::open(path).map_err(|e| failed("read its input", &e))?),
         None => Stdio::null(),
     };
-    let file = |path: &PathBuf| File::create(path).map_err(|e| failed(&format!("write {}", path.display()), &e));
+    let file = |path: &Path| File::create(path).map_err(|e| failed(&format!("write {}", path.display()), &e));
     let (stdout, stderr) = (file(&job.stdout)?, file(&job.stderr)?);
     let mut command = Command::new(program);
     command.args(args).stdin(input).stdout(stdout).stderr(stderr).process_group(0);

@@ -38,7 +38,7 @@ impl Fixture<'_> {
 
     /// The cases that pass although a trial failed.
     pub fn flakes(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().copied().filter(|case| !case.flakes.is_empty())
+        self.cases.iter().copied().filter(|case| case.flaky())
     }
 
     /// Whether any case fails.

@@ -113,7 +113,7 @@ impl State {
     fn of(case: &Case) -> Self {
         match case.grade.status {
             Status::Fail => Self::Fail,
-            Status::Pass if case.grade.details.get("flaky").is_some_and(|flaky| flaky == true) => Self::Flaky,
+            Status::Pass if case.flaky() => Self::Flaky,
             Status::Pass => Self::Pass,
         }
     }
@@ -191,6 +191,10 @@ fn case_html(case: &Case) -> String {
             "" => pre,
             _ => format!("<details><summary>The same as text</summary>\n{pre}</details>\n"),
         });
+    }
+    for rerun in &case.reruns {
+        let (what, evidence) = (line(&rerun.line(), LINE_LIMIT), block(&rerun.evidence, EVIDENCE_LIMIT));
+        out.push_str(&format!("<details><summary>What failed in {what}</summary>\n<pre>{evidence}</pre></details>\n"));
     }
     out.push_str("</section>\n");
     out

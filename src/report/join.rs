@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Joins results, each with the name of its file. `InvalidInput`: a shard is missing, there twice, or of another list of
-/// fixtures.
+/// Joins results, each with the name of its file. `InvalidInput`: a shard is missing, there twice, of another list of
+/// fixtures or judged by other rules.
 pub fn join(parts: Vec<(String, Written)>) -> Result<Report> {
     let mut shards: BTreeMap<usize, (String, Written)> = BTreeMap::new();
     let mut first: Option<(String, Shard, String)> = None;
@@ -24,6 +24,10 @@ pub fn join(parts: Vec<(String, Written)>) -> Result<Report> {
         if (all.total, &all.fixtures_digest, &*set) != (shard.total, &shard.fixtures_digest, &written.fixture_set) {
             return Err(Error::invalid(format!("{path} and {one} are not shards of the same run"))
                 .hint("run every shard with the same gait.yaml, the same filters and the same number of shards"));
+        }
+        if all.rules_digest != shard.rules_digest {
+            return Err(Error::invalid(format!("{path} and {one} were judged by different rules"))
+                .hint("run every shard with the same gait.yaml, the same flags and the same version of gait"));
         }
         if let Some((other, _)) = shards.insert(shard.index, (path.clone(), written)) {
             return Err(Error::invalid(format!("{path} and {other} are both shard {}", shard.index)));
@@ -68,8 +72,8 @@ fn joined(parts: Vec<(String, Written)>) -> Result<Report> {
         let mut told: HashMap<_, _> = shown.cases.into_iter().map(|case| (case.name.clone(), case)).collect();
         report.cases.extend(written.graders.into_iter().map(|grade| {
             let told = told.remove(&grade.name).unwrap_or_default();
-            let (evidence, place, next, flakes) = (told.evidence, told.place, told.next, told.flakes);
-            Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next, flakes })
+            let (evidence, place, next, reruns) = (told.evidence, told.place, told.next, told.reruns);
+            Arc::new(Case { grade, elapsed: Duration::ZERO, evidence, place, next, reruns })
         }));
         report.footers.extend(shown.footers);
         let (all, more) = (&mut report.exercised, shown.exercised);

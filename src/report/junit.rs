@@ -26,12 +26,13 @@ fn test_case(case: &Case) -> TestCase {
             .set_message(one_line(&case.grade.reasons()))
             .set_description(visible(&format!("{}{next}", ended(&case.evidence))));
     }
-    for flake in &case.flakes {
+    // `flakyFailure` in a pass, `rerunFailure` in a failure.
+    for failed in &case.reruns {
         let mut rerun = TestRerun::new(NonSuccessKind::Failure);
         rerun
             .set_type("regress_failure")
-            .set_message(one_line(&format!("trial {}: {}", flake.trial, flake.reason_codes.join(","))))
-            .set_description(visible(&ended(&flake.evidence)));
+            .set_message(one_line(&failed.line()))
+            .set_description(visible(&ended(&failed.evidence)));
         status.add_rerun(rerun);
     }
     let mut out = TestCase::new(one_line(case.grade.grader()), status);

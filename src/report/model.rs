@@ -79,18 +79,32 @@ pub struct Case {
     pub place: Option<Place>,
     /// The command that shows or repeats this failure. Empty on a pass.
     pub next: String,
-    /// The failed trials of a pass that is flaky.
-    pub flakes: Vec<Flake>,
+    /// Failed trials that the rest does not show: all of a flaky pass; of a failure those behind the first.
+    pub reruns: Vec<Rerun>,
 }
 
-/// A trial that failed while enough others passed.
+impl Case {
+    /// Whether it passes although a trial failed.
+    pub fn flaky(&self) -> bool {
+        !self.grade.failed() && !self.reruns.is_empty()
+    }
+}
+
+/// A trial that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flake {
+pub struct Rerun {
     /// The trial's number, from 1.
     pub trial: usize,
     pub reason_codes: Vec<String>,
     /// What differs, as in [`Case::evidence`].
     pub evidence: String,
+}
+
+impl Rerun {
+    /// `trial 2: call_changed,call_missing`.
+    pub fn line(&self) -> String {
+        format!("trial {}: {}", self.trial, self.reason_codes.join(","))
+    }
 }
 
 /// How many fixtures were compared with a run of today's agent.
@@ -107,6 +121,8 @@ pub struct Shard {
     pub total: usize,
     /// Digest of all selected fixtures and cases: the same in every shard of a run.
     pub fixtures_digest: String,
+    /// Digest of everything that decides verdicts: the same in every shard of a run.
+    pub rules_digest: String,
 }
 
 /// What only people need, as a shard writes it for whoever joins the shards.
@@ -128,7 +144,7 @@ pub struct ShownCase {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub next: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flakes: Vec<Flake>,
+    pub reruns: Vec<Rerun>,
 }
 
 /// A whole run: cases sorted by name (byte order).
@@ -166,9 +182,8 @@ impl Report {
 
     /// The flaky cases, one line each: name, and which trials failed for what.
     pub fn flaky(&self) -> Vec<String> {
-        let flaky = self.cases.iter().filter(|case| !case.flakes.is_empty());
-        let trial = |flake: &Flake| format!("trial {} {}", flake.trial, flake.reason_codes.join(","));
-        let told = |case: &Case| case.flakes.iter().map(trial).collect::<Vec<_>>().join("; ");
+        let flaky = self.cases.iter().filter(|case| case.flaky());
+        let told = |case: &Case| case.reruns.iter().map(Rerun::line).collect::<Vec<_>>().join("; ");
         flaky.map(|case| format!("{} ({})", case.grade.name, told(case))).collect()
     }
 
@@ -186,7 +201,7 @@ impl Report {
             evidence: case.evidence.clone(),
             place: case.place.clone(),
             next: case.next.clone(),
-            flakes: case.flakes.clone(),
+            reruns: case.reruns.clone(),
         };
         Shown { cases: self.cases.iter().map(case).collect(), footers: self.footers.clone(), exercised: self.exercised }
     }

@@ -108,7 +108,7 @@ impl Fixture<'_> {
         let failed = !graders.is_empty();
         for case in self.flakes() {
             graders.push(case.grade.grader());
-            codes.extend(case.flakes.iter().map(|flake| flake.reason_codes.join(",")));
+            codes.extend(case.reruns.iter().map(|rerun| rerun.reason_codes.join(",")));
         }
         codes.sort();
         codes.dedup();

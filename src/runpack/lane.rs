@@ -40,6 +40,46 @@ impl Lane {
     }
 }
 
+/// What stands in a record besides its body.
+#[derive(Clone, Copy)]
+enum Field {
+    Body,
+    Created,
+    Digest,
+    Id,
+    Label,
+    Producer,
+    Run,
+    Schema,
+    Version,
+}
+
+/// The members of an intent in canonical order, each key with its quotes and colon.
+const INTENT: [(&str, Field); 9] = [
+    ("\"args\":", Field::Body),
+    ("\"args_digest\":", Field::Digest),
+    ("\"created_at\":", Field::Created),
+    ("\"intent_id\":", Field::Id),
+    ("\"producer_version\":", Field::Producer),
+    ("\"run_id\":", Field::Run),
+    ("\"schema_id\":", Field::Schema),
+    ("\"schema_version\":", Field::Version),
+    ("\"tool_name\":", Field::Label),
+];
+
+/// Those of a result.
+const RESULT: [(&str, Field); 9] = [
+    ("\"created_at\":", Field::Created),
+    ("\"intent_id\":", Field::Id),
+    ("\"producer_version\":", Field::Producer),
+    ("\"result\":", Field::Body),
+    ("\"result_digest\":", Field::Digest),
+    ("\"run_id\":", Field::Run),
+    ("\"schema_id\":", Field::Schema),
+    ("\"schema_version\":", Field::Version),
+    ("\"status\":", Field::Label),
+];
+
 /// An intent or a result. Texts are unescaped; `body` (the args or the result) is canonical JSON of a non-empty
 /// object; `label` is the tool name of an intent, the status of a result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +106,9 @@ const NOT_AN_OBJECT: &str = "a record has to be a JSON object";
 impl<'a> Record<'a> {
     /// Reads one record, canonical or not. Duplicate keys and wrong types are errors, unknown keys are dropped.
     pub fn parse(lane: Lane, line: &'a [u8]) -> Result<Self> {
+        if let Some(record) = Self::as_written(lane, line) {
+            return Ok(record);
+        }
         let mut record = Self::default();
         let mut outcome = Ok(());
         let canonical = canon::visit(line, |key, value, plain| {
@@ -106,6 +149,44 @@ impl<'a> Record<'a> {
             record.take(lane, &member.key, value)?;
         }
         Ok(record)
+    }
+
+    /// Reads a line as [`Record::write`] writes it, no text in it escaped; any other is `None`.
+    fn as_written(lane: Lane, line: &'a [u8]) -> Option<Self> {
+        let mut walk = canon::Walk::new(line)?;
+        let mut record = Self::default();
+        let members = if lane == Lane::Intents { &INTENT } else { &RESULT };
+        for (key, field) in members {
+            if !walk.key(key) {
+                if matches!(field, Field::Body) {
+                    continue;
+                }
+                return None;
+            }
+            let slot = match field {
+                Field::Body => {
+                    let body = walk.value()?;
+                    record.body = Some(Cow::Borrowed(body.as_bytes())).filter(|_| body != "{}");
+                    if !body.starts_with('{') {
+                        return None;
+                    }
+                    continue;
+                }
+                Field::Created => {
+                    record.created_at = walk.plain()?.parse().ok()?;
+                    continue;
+                }
+                Field::Digest => &mut record.digest,
+                Field::Id => &mut record.intent_id,
+                Field::Label => &mut record.label,
+                Field::Producer => &mut record.producer_version,
+                Field::Run => &mut record.run_id,
+                Field::Schema => &mut record.schema_id,
+                Field::Version => &mut record.schema_version,
+            };
+            *slot = Cow::Borrowed(walk.plain()?);
+        }
+        walk.ended().then_some(record)
     }
 
     /// The text that stands under `key`.

@@ -2,7 +2,7 @@
 
 use crate::kernel::clock::{Clock, Stopwatch};
 use crate::kernel::error::{Error, Kind, Result};
-use crate::kernel::lock::{self, Lock};
+use crate::kernel::lock::{self, Named};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
 
@@ -39,30 +39,23 @@ impl Patience {
     }
 }
 
-/// A held lock. The kernel releases it however the process ends; a file left behind then means nothing.
+/// A held lock.
 #[derive(Debug)]
 pub struct Held {
-    path: Utf8PathBuf,
-    lock: Lock,
+    lock: Named,
 }
 
 /// Locks a journal. Errors: `Contention` when another process holds the lock all the time.
 pub fn hold(journal: &Utf8Path, patience: Patience, clock: Clock) -> Result<Held> {
     let path = Utf8PathBuf::from(format!("{journal}.lock"));
     let watch = Stopwatch::start();
-    loop {
-        let left = patience.timeout.saturating_sub(watch.elapsed());
-        let lock = lock::hold(journal.as_std_path(), left).map_err(|error| match error.kind() {
-            Kind::Contention => busy(&path, patience, watch.elapsed()),
-            _ => error,
-        })?;
-        let held = Held { path: path.clone(), lock };
-        if held.is_current() {
-            held.describe(clock);
-            return Ok(held);
-        }
-        // The holder before removed the file while this process waited on it.
-    }
+    let lock = lock::hold_named(journal.as_std_path(), patience.timeout).map_err(|error| match error.kind() {
+        Kind::Contention => busy(&path, patience, watch.elapsed()),
+        _ => error,
+    })?;
+    let held = Held { lock };
+    held.describe(clock);
+    Ok(held)
 }
 
 fn busy(path: &Utf8Path, patience: Patience, waited: Duration) -> Error {
@@ -75,20 +68,6 @@ fn busy(path: &Utf8Path, patience: Patience, waited: Duration) -> Error {
 }
 
 impl Held {
-    /// Whether the locked file is the one that stands at the path.
-    #[cfg(unix)]
-    fn is_current(&self) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        let place = |data: std::fs::Metadata| (data.dev(), data.ino());
-        let (held, there) = (self.lock.file().metadata(), std::fs::metadata(&self.path));
-        matches!((held.map(place), there.map(place)), (Ok(held), Ok(there)) if held == there)
-    }
-
-    #[cfg(not(unix))]
-    fn is_current(&self) -> bool {
-        true
-    }
-
     /// Says who holds it, in the form other programs read. Best effort: the lock is what counts.
     fn describe(&self, clock: Clock) {
         use std::io::Write as _;
@@ -100,14 +79,5 @@ impl Held {
         );
         let mut file = self.lock.file();
         let _ = file.set_len(0).and_then(|()| file.write_all(line.as_bytes()));
-    }
-}
-
-impl Drop for Held {
-    /// Removes the file while it is still locked; where that is impossible it stays, unlocked.
-    fn drop(&mut self) {
-        if self.is_current() && cfg!(unix) {
-            let _ = std::fs::remove_file(&self.path);
-        }
     }
 }

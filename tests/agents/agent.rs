@@ -37,6 +37,18 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
             "again" => drop(servers.ask(rest, 1)),
             // Asks and does not wait.
             "fire" => servers.send(rest, 0),
+            // post tool args: asks outside MCP, and says what was answered.
+            "post" => {
+                let (tool, args) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                let args: Value = serde_json::from_str(args).unwrap();
+                let answer = post(&std::env::var("GAIT_TOOLS_URL").unwrap(), &json!({"tool": tool, "args": args}));
+                writeln!(std::io::stdout(), "{answer}").unwrap();
+            }
+            "url" => {
+                let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "lookup", "arguments": {"order": 7}}});
+                let answer = post(&std::env::var(rest).unwrap(), &call);
+                writeln!(std::io::stdout(), "{answer}").unwrap();
+            }
             "close" => servers = Servers::default(),
             "show" => writeln!(std::io::stdout(), "{rest}={}", std::env::var(rest).unwrap_or_default()).unwrap(),
             "storm" => {
@@ -93,6 +105,23 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
         }
     }
     Some(ExitCode::SUCCESS)
+}
+
+/// The body of the answer to a POST.
+fn post(url: &str, body: &Value) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let body = body.to_string();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept: application/json, \
+         text/event-stream\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 /// The step with the value of the one variable it may name.

@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 pub const TESTS: Tests = &[
     ("several_servers_are_one_list", several_servers_are_one_list),
+    ("every_door_leads_to_one_list", every_door_leads_to_one_list),
     ("what_was_sent_counts_however_it_ends", what_was_sent_counts_however_it_ends),
     ("a_tolerance_answers_and_is_named", a_tolerance_answers_and_is_named),
     ("a_stop_ends_the_trial", a_stop_ends_the_trial),
@@ -52,6 +53,23 @@ fn several_servers_are_one_list() {
     assert_eq!(diff["reason_codes"], json!(["call_extra", "call_moved", "unmatched_request"]), "{out}");
     assert_eq!(tools(&place, "trial_1"), ["shop.lookup", "shop.refund", "post.mail", "shop.refund"]);
     place.gait(&["verify", "--require-signature", "gait-out/regress/base/trial_1.zip"], 0);
+}
+
+fn every_door_leads_to_one_list() {
+    if cfg!(not(feature = "serve")) {
+        return;
+    }
+    let place = Place::new();
+    place.fixture(&["the-shop"], &[LOOKUP, REFUND, r#"call mail {"to": "a"}"#]);
+    let script = ["url GAIT_MCP_THE_SHOP_URL", &REFUND.replace("call", "post"), r#"call mail {"to": "a"}"#];
+    place.suite(&script, "");
+    place.regress(&[], 0);
+    let said = place.text("gait-out/regress/base/trial_1.stdout.txt");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].contains(r#""text":"lookup {\"order\":7}""#), "{said}");
+    let answer: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(answer["status"], "ok", "{said}");
+    assert_eq!(answer["result"]["content"][0]["type"], "text", "{said}");
 }
 
 fn what_was_sent_counts_however_it_ends() {
@@ -212,7 +230,7 @@ fn flaky_agents_are_told() {
     place.suite(&["only 2 exit 9", LOOKUP, REFUND], "trials: 3\nmin_pass: 2");
     let (out, diff) = place.regress(&[], 0);
     assert_eq!((&diff["details"]["flaky"], &diff["details"]["passes"]), (&json!(true), &json!(2)));
-    assert!(out.contains("flaky: base/diff (trial 2 agent_failed)"), "{out}");
+    assert!(out.contains("flaky: base/diff (trial 2: agent_failed)"), "{out}");
     assert_eq!(diff["details"]["trials"][1]["error"], "the agent ended with exit 9");
     // A later run with fewer trials leaves none of the earlier ones.
     place.suite(&[LOOKUP, REFUND], "");
@@ -228,6 +246,12 @@ fn what_an_agent_does_can_be_accepted() {
     place.gait(&["regress", "accept", "base", "--reason", "refund first"], 0);
     place.regress(&[], 0);
     place.gait(&["regress", "log", "base"], 0);
+    // A call that nothing was recorded for keeps the answer it got, which is told.
+    place.suite(&[REFUND, LOOKUP, r#"call delete {"x": 1}"#], "");
+    place.regress(&[], 5);
+    let out = place.gait(&["regress", "accept", "base", "--reason", "deletes now"], 0);
+    assert!(out.contains("warning: 1 of its calls had no recorded answer"), "{out}");
+    place.regress(&[], 0);
     // Half a run is no baseline.
     place.suite(&[REFUND, "exit 1"], "");
     place.regress(&[], 5);
@@ -279,6 +303,8 @@ fn an_interrupted_run_takes_its_agents_along() {
         let (pid, orphan) = (format!("pid {}", place.file("pid")), format!("orphan {}", place.file("orphan")));
         place.suite(&[&orphan, &pid, "hang"], "");
         let mut command = place.command(env!("CARGO_BIN_EXE_gait"), &["regress", "run"]);
+        std::fs::create_dir_all(place.file("tmp")).unwrap();
+        command.env("TMPDIR", place.file("tmp"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while std::fs::read_to_string(place.file("pid")).unwrap_or_default().is_empty() {
             std::thread::yield_now();
@@ -289,7 +315,8 @@ fn an_interrupted_run_takes_its_agents_along() {
             assert!(!place.alive("pid") && !place.alive("orphan"));
         }
         // Whoever killed us could not wait; the helper does.
-        while place.alive("pid") || place.alive("orphan") {
+        let left = || std::fs::read_dir(place.file("tmp")).unwrap().count();
+        while place.alive("pid") || place.alive("orphan") || left() > 0 {
             std::thread::yield_now();
         }
         std::fs::remove_file(place.file("pid")).unwrap();

@@ -2,8 +2,8 @@
 
 use crate::agent::argv;
 use crate::kit::{Place, Tests};
+use gait::regress::job::Report;
 use gait::regress::supervise::{self, Program};
-use gait::regress::warden::Report;
 use std::time::Duration;
 
 pub const TESTS: Tests = &[

@@ -53,6 +53,14 @@ fn merged_shards_are_what_one_machine_writes() {
             assert_eq!(gait.text("all.json"), gait.text("one.json"), "{total} {flags}");
             assert_eq!(gait.text("all.md"), gait.text("one.md"), "{total} {flags}");
             assert_eq!(gait.text("all.html"), gait.text("one.html"), "{total} {flags}");
+            let annotated = |line: &str| {
+                let out = gait.run(line).code(code);
+                let commands = out.stdout.lines().filter(|line| line.starts_with("::"));
+                commands.map(str::to_owned).collect::<Vec<_>>()
+            };
+            let all_of = annotated(&format!("regress merge {parts} --output all.json --annotations github"));
+            assert_eq!(all_of, annotated(&format!("regress run {flags} --annotations github")), "{total} {flags}");
+            assert_eq!(all_of.is_empty(), code == 0, "{total} {flags}");
             for key in ["ok", "failed", "failed_fixtures", "top_failure_reason", "graders", "candidates", "status"] {
                 assert_eq!(all.get(key), one.get(key), "{key} {total} {flags}");
             }
@@ -141,6 +149,16 @@ fn shards_that_do_not_fit_are_refused() {
         gait.run(&format!("regress merge {files} --output all.json")).code(6).says(&["regress merge error: ", part]);
         assert!(!gait.exists("all.json"), "{files}");
     }
+    let config = gait.text("gait.yaml");
+    for flags in ["--require-candidate", "--require-signature", "--strict"] {
+        gait.run(&format!("regress run --shard 2/2 --output judged.json {flags}"));
+        gait.run(&format!("regress merge {one} judged.json")).code(6).says(&["were judged by different rules"]);
+    }
+    gait.file("gait.yaml", config.replace("{", "{\n")).run("regress run --shard 2/2 --output judged.json").code(0);
+    gait.run(&format!("regress merge {one} judged.json")).code(6).says(&["were judged by different rules"]);
+    gait.file("gait.yaml", config.replace('\n', "\r\n")).run("regress run --shard 2/2 --output judged.json").code(0);
+    gait.run(&format!("regress merge {one} judged.json")).code(0);
+    gait.file("gait.yaml", config);
     let before = gait.tree();
     gait.run(&format!("regress merge {one} {last} --output {one}")).code(6);
     gait.run("regress merge").code(6);

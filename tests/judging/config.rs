@@ -67,8 +67,8 @@ fn unknown_keys_are_reported_with_place_and_neighbour() {
         ]
     );
     // What later versions will know is unknown as long as nothing comes of it.
-    let text = "defaults: { graders: [], trials: 2 }\nfixtures: [{ name: a, runpack: a.zip, agent: {}, policy: {}, budget: {} }]";
-    assert_eq!(parsed(text).unwrap().warnings.len(), 4);
+    let text = "defaults: { trials: 2 }\nfixtures: [{ name: a, runpack: a.zip, policy: {} }]";
+    assert_eq!(parsed(text).unwrap().warnings.len(), 1);
 }
 
 #[test]
@@ -81,6 +81,43 @@ fn a_fixture_goes_over_the_defaults_key_by_key() {
     assert_eq!((b.trials, b.min_pass), (Some(5), Some(3)));
     let rules = b.rules.as_ref().unwrap();
     assert_eq!((rules.order, rules.never.as_ref().map(Vec::len)), (Some(Order::Strict), Some(1)));
+}
+
+#[test]
+fn an_agent_is_read_or_refused_at_its_place() {
+    for (agent, want) in [
+        ("[a]", "gait.yaml:4:12: `agent` has to be a mapping"),
+        ("{}", "gait.yaml:4:12: `agent` without `command`"),
+        ("{ command: python }", "gait.yaml:4:23: `command` has to be a list: the program, then its arguments"),
+        ("{ command: [] }", "gait.yaml:4:23: `command` has to be a list"),
+        ("{ command: [''] }", "gait.yaml:4:23: `command` has to be a list"),
+        ("{ command: [a, [b]] }", "gait.yaml:4:27: a word of `command` has to be a text"),
+        ("{ command: [a], timeout: 120 }", "gait.yaml:4:37: `timeout` has to be a duration such as 120s"),
+        ("{ command: [a], timeout: 0s }", "gait.yaml:4:37: `timeout` has to be a duration such as 120s"),
+        ("{ command: [a], on_unmatched: halt }", "gait.yaml:4:42: `on_unmatched` has to be `tool_error` or `stop`"),
+        ("{ command: [a], env: [A] }", "gait.yaml:4:33: `env` has to be a mapping"),
+        (
+            "{ command: [a], env: { A: yes, B: true } }",
+            "gait.yaml:4:46: the value of `B` has to be a text: put it in quotes",
+        ),
+        ("{ command: [a], env: { 'A=': x } }", "gait.yaml:4:35: \"A=\" cannot be the name of a variable"),
+    ] {
+        let text = format!("fixtures:\n  - name: a\n    runpack: a.zip\n    agent: {agent}\n");
+        let error = parsed(&text).unwrap_err().to_string();
+        assert!(error.starts_with(want), "{agent}: {error}");
+    }
+    let unknown = "fixtures: [{ name: a, runpack: a.zip, agent: { command: [a], timout: 1s } }]";
+    assert!(parsed(unknown).unwrap().warnings[0].contains("unknown key `timout`, did you mean `timeout`?"));
+    let text = "defaults: { agent: { timeout: 2m, cwd: sub, env: { A: 1, B: x } } }\nfixtures:\n\
+                - { name: a, runpack: a.zip }\n- { name: b, runpack: b.zip, agent: { command: [go, 1], env: { B: y } } }\n";
+    let suite = parsed(text).unwrap();
+    assert_eq!(suite.fixtures[0].settings.agent(), None, "no command, no agent");
+    let (agent, command) = suite.fixtures[1].settings.agent().unwrap();
+    assert_eq!(
+        (command, agent.timeout().as_secs(), agent.cwd().as_str()),
+        (&["go".into(), "1".into()][..], 120, "sub")
+    );
+    assert_eq!(agent.env.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>(), ["A=1", "B=y"]);
 }
 
 #[test]

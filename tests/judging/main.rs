@@ -4,6 +4,7 @@
 
 mod any;
 mod config;
+mod graders;
 mod optimal;
 mod pairs;
 mod refund;

@@ -76,6 +76,14 @@ fn pass_flaky_and_fail() {
         assert_eq!(gait.text("j.xml").contains("<flakyFailure"), flaky, "{}", gait.text("j.xml"));
         assert_eq!(gait.text("s.md").contains("| **flaky** |"), flaky, "{}", gait.text("s.md"));
         assert_eq!(gait.text("j.xml").contains("failures=\"1\""), code == 5);
+        let again = gait.text("j.xml").matches("<rerunFailure message=\"trial 3: ").count();
+        assert_eq!(again, usize::from(code == 5), "the second failing trial: {}", gait.text("j.xml"));
+        let warnings = gait.run("regress run a/diff --candidate-dir new --annotations github").stdout;
+        assert_eq!(
+            warnings.contains("::warning file=gait.yaml,line=2,title=a/diff is flaky::trial "),
+            flaky,
+            "{warnings}"
+        );
     }
     let (code, codes, _) = run(&base("trials: 3"), &["same", "other", "same"]);
     assert_eq!((code, codes.as_str()), (5, "unexpected_diff"));
@@ -86,10 +94,20 @@ fn a_flaky_pass_is_told() {
     let gait = base("trials: 2, min_pass: 1");
     run(&gait, &["other", "same"]);
     let out = gait.run("regress run a/diff --candidate-dir new").code(0);
-    let out = out.says(&["regress run ok:", "flaky: a/diff (trial 1 unexpected_diff)"]);
+    let out = out.says(&["regress run ok:", "flaky: a/diff (trial 1: unexpected_diff)"]);
     assert!(!out.stdout.contains("failed:"), "{}", out.stdout);
     let answer = gait.run("regress run a/diff --candidate-dir new --json").code(0).json();
-    assert_eq!(answer["flaky"], json!(["a/diff (trial 1 unexpected_diff)"]));
+    assert_eq!(answer["flaky"], json!(["a/diff (trial 1: unexpected_diff)"]));
+}
+
+#[test]
+fn only_trials_have_a_word_about_mishaps_beside_them() {
+    let gait = base("");
+    gait.file("gait-out/runpack_same.json", r#"{"run": {}}"#);
+    gait.run("regress run --candidate same").code(0);
+    gait.copy("gait-out/runpack_same.zip", "new/a/trial_1.zip");
+    gait.file("new/a/trial_1.json", r#"{"run": {}}"#);
+    gait.run("regress run --candidate-dir new").code(5).says(&["new/a/trial_1.json tells of no mishap"]);
 }
 
 #[test]
@@ -124,4 +142,34 @@ fn the_list_in_the_metadata_still_accepts() {
     gait.file("fixtures/a/fixture.json", metadata.to_string());
     let (code, _, details) = run(&gait, &["other"]);
     assert_eq!((code, &details["calls"][0]["differences"][0]["accepted_by"]), (0, &json!("diff_allow_changed_files")));
+}
+
+#[test]
+fn all_trials_are_judged_when_one_is_accepted() {
+    let accept = ["regress", "accept", "a", "--reason", "r", "--force"];
+    for (third, passes, warned) in [("other", 2, false), ("noisy", 1, true)] {
+        let gait = base("trials: 3, min_pass: 2");
+        run(&gait, &["other", "same", third]);
+        let out = gait.args(&accept).code(0).says(&[
+            "trial 1:\ncall 1 refund: changed [call_1]\n  - /args/amount: 5\n  + /args/amount: 50\n",
+            "trial 3:\ncall 1 refund: changed",
+            &format!("with the new baseline {passes} of 3 trials of the last run pass\n"),
+            "regress accept ok: fixture=a run_id=other",
+        ]);
+        assert_eq!(out.stdout.contains("warning: 2 have to pass: name another trial with --candidate"), warned);
+        assert!(!out.stdout.contains("trials found"), "{}", out.stdout);
+        // And so it is.
+        let (code, _, details) = run(&gait, &["other", "same", third]);
+        assert_eq!((code, &details["passes"]), (if warned { 5 } else { 0 }, &json!(passes)));
+    }
+    // What differs in any of the trials has to be what was shown.
+    let gait = base("trials: 3, min_pass: 2");
+    run(&gait, &["other", "same", "other"]);
+    gait.copy("gait-out/runpack_noisy.zip", "new/a/trial_3.zip");
+    let out = gait.args(&accept).code(8);
+    out.says(&["new/a/trial_3.zip does not differ from the baseline as the last run showed"]);
+    // A run that nobody showed stands by itself.
+    let out = gait.args(&[&accept[..], &["--candidate", "noisy", "--json"]].concat()).code(0).json();
+    assert_eq!((&out["run_id"], &out["outlook"]), (&json!("noisy"), &Value::Null));
+    assert!(out["evidence"].as_str().unwrap().starts_with("call 1 refund"), "{out}");
 }

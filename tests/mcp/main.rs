@@ -21,6 +21,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::var(server::ROLE).as_deref() {
         Ok("agent") => server::agent(),
+        Ok("killer") => killed::agent(),
         Ok("rmcp") => sdk::server(),
         Ok(role) => server::serve(role),
         Err(_) => {

@@ -4,7 +4,8 @@ import os
 import pathlib
 import xml.etree.ElementTree as xml
 
-from kit import NEW, OLD, PEER, STRACE, WORK, Failed, Pack, environment, fresh, gait, must, nothing_but, run, same, same_bytes
+from kit import (NEW, OLD, PEER, STRACE, WORK, Pack, environment, fresh, gait, made, must, nothing_but, run, same,
+                 same_bytes)
 from scripts import SERVERS, command, files_dir, replayed
 
 # name: (python, program, more environment)
@@ -59,26 +60,20 @@ def capture(name):
     same(seen.stdout, bare, "the agent's own output")
     gait("verify", pack)
     held = Pack(pack)
-    same([list(call[:3]) for call in held.calls], list(map(list, CALLS)), "calls in the pack")
+    same([call[:3] for call in held.calls], list(map(list, CALLS)), "calls in the pack")
     same(sorted(server["name"] for server in held.servers), ["files", "shop"], "servers in tools.json")
     must(all(server["tools"] for server in held.servers), "tools.json has no definitions")
     CAPTURED[name] = (pack, bare)
     failing = gait("run", "capture", "--out", folder / "crash.zip", "--", *argv, servers, cwd=folder, code=1,
                    env=environment(**env, PEER_MUTATION="crash"))
     must("the agent gave up" in failing.stderr, f"the agent's last words are gone: {failing.stderr}")
-    same([list(call[:3]) for call in Pack(folder / "crash.zip").calls], [list(CALLS[0])],
+    same([call[:3] for call in Pack(folder / "crash.zip").calls], [list(CALLS[0])],
          "calls of the agent that gave up")
-
-
-def captured(name):
-    if name not in CAPTURED:
-        raise Failed("there is no recording; see the check of its capture")
-    return CAPTURED[name]
 
 
 def replay(name):
     """With `mcp replay` in place of the servers the agent comes to the same end, and nothing else is started."""
-    (pack, bare), (argv, env) = captured(name), agent(name)
+    (pack, bare), (argv, env) = made(CAPTURED, name), agent(name)
     folder = fresh("agents", name, "replay")
     servers = config(folder, {server: replayed(pack, "--server", server) for server in ("shop", "files")})
     said = run([*STRACE, folder / "strace.txt", *argv, servers], cwd=folder, env=environment(**env)).stdout
@@ -86,15 +81,15 @@ def replay(name):
     nothing_but(folder / "strace.txt", argv[0], os.environ["GAIT"])
 
 
-def suite(folder, name, pack, fixtures):
-    """A project with a fixture for each (fixture name, mutation, settings), all of the same recording."""
+def suite(folder, name, recording, fixtures):
+    """A project with a fixture for each (name, mutation, trials, more about the agent), all of the same recording."""
     argv, env = agent(name)
     listed = []
-    for fixture, mutation, settings in fixtures:
-        gait("regress", "init", "--from", pack, "--name", fixture, cwd=folder)
-        started = {"command": argv, "env": {**env, "PEER_MUTATION": mutation}, "timeout": settings.pop("timeout", "60s")}
-        listed.append({"name": fixture, "run_id": f"run_{name}", "runpack": f"fixtures/{fixture}/runpack.zip",
-                       "agent": started, **settings})
+    for fixture, mutation, trials, limits in fixtures:
+        gait("regress", "init", "--from", recording, "--name", fixture, cwd=folder)
+        started = {"command": argv, "timeout": "60s", "env": {**env, "PEER_MUTATION": mutation}, **limits}
+        pack = f"fixtures/{fixture}/runpack.zip"
+        listed.append({"name": fixture, "runpack": pack, "agent": started, "trials": trials})
     head = {"schema_id": "gait.regress.config", "schema_version": "1.0.0", "fixture_set": "default"}
     (folder / "gait.yaml").write_text(json.dumps({**head, "fixtures": listed}))
 
@@ -106,8 +101,8 @@ def diff_of(folder, fixture):
 
 def unchanged(name):
     """Every trial passes and leaves the bytes of the recording; no server is started, nothing leaves the machine."""
-    (pack, _), folder = captured(name), fresh("agents", name, "unchanged")
-    suite(folder, name, pack, [("same", "", {"trials": TRIALS})])
+    (pack, _), folder = made(CAPTURED, name), fresh("agents", name, "unchanged")
+    suite(folder, name, pack, [("same", "", TRIALS, {})])
     run([*STRACE, folder / "strace.txt", os.environ["GAIT"], "regress", "run"], cwd=folder)
     nothing_but(folder / "strace.txt", agent(name)[0][0], os.environ["GAIT"], "/proc/self/exe")
     details = diff_of(folder, "same")["details"]
@@ -121,9 +116,9 @@ def unchanged(name):
 
 def mutate(name):
     """One run of all mutations; what it says of each is checked one by one."""
-    (pack, _), folder = captured(name), fresh("agents", name, "mutated")
+    (pack, _), folder = made(CAPTURED, name), fresh("agents", name, "mutated")
     limits = {"hang": {"timeout": "10s"}}
-    suite(folder, name, pack, [(mutation, mutation, limits.get(mutation, {})) for mutation in MUTATIONS])
+    suite(folder, name, pack, [(mutation, mutation, 1, limits.get(mutation, {})) for mutation in MUTATIONS])
     ended = gait("regress", "run", "--junit", "junit.xml", cwd=folder, code=5)
     left = [at.name for at in pathlib.Path("/proc").glob("[0-9]*") if at_home(at, folder)]
     must(not left, f"processes that outlived the run: {left}")
@@ -138,20 +133,18 @@ def at_home(process, folder):
 
 
 def mutated(name, mutation):
-    if name not in RESULTS:
-        raise Failed("there was no run; see the check of all mutations")
-    folder, said = RESULTS[name]
+    folder, said = made(RESULTS, name)
     reason, tool = MUTATIONS[mutation]
     grade = diff_of(folder, mutation)
     must(grade["status"] == "fail" and reason in grade["reason_codes"],
          f"{grade['status']} with {grade['reason_codes']}, wanted {reason}")
     named = [call for call in grade["details"]["calls"] if call["tool"] == tool]
     must(named, f"no call of {tool} in {grade['details']['calls']}")
-    block = said.split(f"{mutation}/diff", 1)[-1].split("/diff", 1)[0]
+    block = "".join(part.split("/diff", 1)[0] for part in said.split(f"{mutation}/diff")[1:])
     cases = [case for case in xml.parse(folder / "junit.xml").iter("testcase") if case.get("classname") == mutation]
     failure = "".join(xml.tostring(case, "unicode") for case in cases)
-    for where, text in (("standard output", said), ("JUnit", failure)):
-        must(reason in text and tool in text, f"{where} does not say {reason} of {tool}:\n{block if text is said else text}")
+    for where, text in (("standard output", block), ("JUnit", failure)):
+        must(reason in text and tool in text, f"{where} does not say {reason} of {tool}:\n{text}")
 
 
 def checks():

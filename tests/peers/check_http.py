@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from check_stdio import timeless
-from kit import (CLIENTS, LIMIT, MODULES, NEW, PEER, Failed, Pack, ask, environment, fresh, gait, must, nothing_but,
-                 only_pack, same, same_bytes, spoken, STRACE)
+from kit import (CLIENTS, LIMIT, MODULES, NEW, PEER, STRACE, Failed, Pack, ask, environment, fresh, gait, made, must,
+                 nothing_but, only_pack, same, same_bytes, spoken)
 from scripts import EVERYTHING, NODE, SHOP, asked, replayed
 from wire_http import Tap
 
@@ -33,16 +33,17 @@ def serving(argv, folder, name, ready=None, ending=signal.SIGTERM, code=None):
     argv = [str(part).replace("{port}", str(port)) for part in argv]
     with open(folder / f"{name}.log", "w+b") as log:
         server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                  env=environment(PORT=str(port)))
+                                  start_new_session=True, env=environment(PORT=str(port)))
         try:
             told = waited(server, port, ready, folder / f"{name}.log")
             yield told
         finally:
-            server.send_signal(ending)
+            # The whole group: strace keeps a signal to itself.
+            os.killpg(server.pid, ending)
             try:
                 ended = server.wait(LIMIT)
             except subprocess.TimeoutExpired:
-                server.kill()
+                os.killpg(server.pid, signal.SIGKILL)
                 raise Failed(f"{name} did not end at {ending.name}") from None
     must(code is None or ended == code, f"{name} ended {ended}\n{(folder / f'{name}.log').read_text()}")
 
@@ -97,12 +98,6 @@ def record(server, client):
     same(timeless(answers), timeless(bare), "answers with the tee against answers without")
 
 
-def recorded(server, client):
-    if (server, client) not in RECORDED:
-        raise Failed("there is no recording; see the check of its bytes")
-    return RECORDED[server, client]
-
-
 def messages(tap):
     for (method, _, _, said), (_, headers, content, _) in tap.exchanges():
         if method == "POST":
@@ -119,30 +114,34 @@ def messages(tap):
 
 def pack(server, client):
     """The pack verifies and has every call that passed. Requests of their own connections have no order on the wire."""
-    folder, _, tap = recorded(server, client)
+    folder, _, tap = made(RECORDED, (server, client))
     path = only_pack(folder / "pack")
     verdict = json.loads(gait("verify", path, "--json").stdout)
     must(verdict["ok"] and not verdict.get("truncated"), f"gait verify says {verdict}")
     holds = Pack(path)
     calls, tools = spoken(list(messages(tap)))
-    key = lambda call: json.dumps(call, sort_keys=True)
-    same(sorted(map(list, holds.calls), key=key), sorted(map(list, calls), key=key), "calls in the pack and on the wire")
+    same(ordered(holds.calls), ordered(calls), "calls in the pack against calls on the wire")
     script = [list(call) for call in asked(SERVERS[server][1])]
-    same(sorted([list(call[:2]) for call in holds.calls], key=key), sorted(script, key=key), "calls in the pack and asked")
+    same(ordered(call[:2] for call in holds.calls), ordered(script), "calls in the pack against the client's script")
     same(holds.servers[0]["tools"], tools, "tools in tools.json")
+
+
+def ordered(calls):
+    return sorted(calls, key=lambda call: json.dumps(call, sort_keys=True))
 
 
 def replay(server, recorder, player, transport):
     """The player gets from the pack what it would get from the server, over either transport."""
-    folder, _, _ = recorded(server, recorder)
-    _, bare, _ = recorded(server, player)
+    folder, _, _ = made(RECORDED, (server, recorder))
+    _, bare, _ = made(RECORDED, (server, player))
     own = fresh("http", server, recorder, f"replay-{player}-{transport}")
     script, path = SERVERS[server][1], only_pack(folder / "pack")
     allowed = CLIENTS[player][0], os.environ["GAIT"]
     if transport == "stdio":
         answers = ask(player, script, replayed(path), own, traced=own / "strace.txt")
     else:
-        argv = [*STRACE, own / "strace-gait.txt", os.environ["GAIT"], "mcp", "replay", "--from", path, "--listen", "127.0.0.1:0"]
+        argv = [*STRACE, own / "strace-gait.txt", os.environ["GAIT"], "mcp", "replay", "--from", path]
+        argv += ["--listen", "127.0.0.1:0"]
         with serving(argv, own, "gait", r"listening=http://127\.0\.0\.1:(\d+)", signal.SIGINT) as port:
             answers = ask(player, script, url(port), own, traced=own / "strace.txt")
         nothing_but(own / "strace-gait.txt", *allowed)
@@ -151,15 +150,12 @@ def replay(server, recorder, player, transport):
 
 
 def checks():
-    if "--http" not in gait("mcp", "record", "--help").stdout:
-        return
     pairs = [(server, client) for server in SERVERS for client in CLIENTS]
     yield [(f"http/bytes/{server}/{client}", record, server, client) for server, client in pairs]
     yield [(f"http/pack/{server}/{client}", pack, server, client) for server, client in pairs]
-    transports = ["stdio", "http"] if "--listen" in gait("mcp", "replay", "--help").stdout else ["stdio"]
     yield [
         (f"http/replay/{server}/{recorder}-to-{player}-over-{transport}", replay, server, recorder, player, transport)
         for server, recorder in pairs
         for player in CLIENTS
-        for transport in transports
+        for transport in ("stdio", "http")
     ]

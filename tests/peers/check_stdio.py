@@ -4,7 +4,7 @@ import os
 import re
 import sys
 
-from kit import CLIENTS, PEER, Failed, Pack, ask, fresh, gait, must, nothing_but, only_pack, same, same_bytes, spoken
+from kit import CLIENTS, PEER, Pack, ask, fresh, gait, made, must, nothing_but, only_pack, same, same_bytes, spoken
 from scripts import SERVERS, asked, command, files_dir, replayed
 
 TAP = [sys.executable, str(PEER / "tap.py")]
@@ -30,12 +30,6 @@ def record(server, client):
     same(timeless(answers), timeless(bare), "answers with the tee against answers without")
 
 
-def recorded(server, client):
-    if (server, client) not in RECORDED:
-        raise Failed("there is no recording; see the check of its bytes")
-    return RECORDED[server, client]
-
-
 def messages(folder):
     for who, side in (("client", "in"), ("server", "out")):
         for line in (folder / f"server.{side}").read_bytes().splitlines():
@@ -44,15 +38,15 @@ def messages(folder):
 
 def pack(server, client):
     """The pack verifies, and has exactly the calls, results and tools that passed."""
-    folder, _ = recorded(server, client)
+    folder, _ = made(RECORDED, (server, client))
     path = only_pack(folder / "pack")
     verdict = json.loads(gait("verify", path, "--json").stdout)
     must(verdict["ok"] and not verdict.get("truncated"), f"gait verify says {verdict}")
     holds = Pack(path)
     calls, tools = spoken(list(messages(folder)))
-    same(list(map(list, holds.calls)), list(map(list, calls)), "calls in the pack against calls on the wire")
+    same(holds.calls, calls, "calls in the pack against calls on the wire")
     script = [list(call) for call in asked(SERVERS[server][1])]
-    same([list(call[:2]) for call in holds.calls], script, "calls in the pack against the client's script")
+    same([call[:2] for call in holds.calls], script, "calls in the pack against the client's script")
     must({call[2] for call in holds.calls} >= {"ok", "tool_error"}, "the script was to have good and bad calls")
     same([server["name"] for server in holds.servers], [server], "servers in tools.json")
     same(holds.servers[0]["tools"], tools, "tools in tools.json")
@@ -60,11 +54,11 @@ def pack(server, client):
 
 def replay(server, recorder, player):
     """The player gets from the pack what it would get from the server, and nothing else is started or contacted."""
-    folder, _ = recorded(server, recorder)
-    _, bare = recorded(server, player)
+    folder, _ = made(RECORDED, (server, recorder))
+    _, bare = made(RECORDED, (server, player))
     own = fresh("stdio", server, recorder, f"replay-{player}")
-    answers = ask(player, SERVERS[server][1], replayed(only_pack(folder / "pack"), "--candidate-out", own / "again.zip"),
-                  own, traced=own / "strace.txt")
+    known = replayed(only_pack(folder / "pack"), "--candidate-out", own / "again.zip")
+    answers = ask(player, SERVERS[server][1], known, own, traced=own / "strace.txt")
     nothing_but(own / "strace.txt", CLIENTS[player][0], os.environ["GAIT"])
     same(timeless(answers), timeless(bare), "answers of the replay against answers of the server")
     again, before = Pack(own / "again.zip"), Pack(only_pack(folder / "pack"))

@@ -28,8 +28,8 @@ def all_peers():
     installed(HOME / "node", ["package.json", "package-lock.json"], [npm])
     for era in ("new", "old"):
         folder, pins = HOME / f"python-{era}", f"python-{era}.txt"
-        pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", pins]
-        installed(folder, [pins], [[sys.executable, "-m", "venv", folder], pip])
+        pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+        installed(folder, [pins], [[sys.executable, "-m", "venv", folder], [*pip, "-r", pins]])
     if not shutil.which("strace"):
         subprocess.run(["apt-get", "update", "-qq"], check=True, stdin=subprocess.DEVNULL)
         subprocess.run(["apt-get", "install", "-y", "-qq", "strace"], check=True, stdin=subprocess.DEVNULL)

@@ -77,6 +77,13 @@ def run(argv, code=0, cwd=None, env=None):
     return ended
 
 
+def made(store, key):
+    """What an earlier check left in `store`; without it there is nothing to look at."""
+    if key not in store:
+        raise Failed(f"an earlier check left nothing for {key}: see its failure, or run it too")
+    return store[key]
+
+
 def fresh(*parts):
     """An empty folder for one check."""
     folder = WORK.joinpath(*parts)
@@ -97,7 +104,8 @@ def gait(*argv, **how):
 def ask(client, script, server, folder, traced=None):
     """What a client of ours gets for the steps of `script` from `server` ({command, args, env} or {url})."""
     python, kind = CLIENTS[client]
-    argv = [python, PEER / "client.py", kind, write(folder / "script.json", script), write(folder / "server.json", server)]
+    files = write(folder / "script.json", script), write(folder / "server.json", server)
+    argv = [python, PEER / "client.py", kind, *files]
     if traced:
         argv = [*STRACE, traced, *argv]
     return json.loads(run(argv).stdout)
@@ -109,13 +117,15 @@ STRACE = ["strace", "-f", "-qq", "--seccomp-bpf", "-s", "4096", "-e", "trace=exe
 def nothing_but(traced, *programs):
     """Fails unless only these programs were started, and no connection left the machine."""
     allowed = {str(program) for program in programs}
-    for line in pathlib.Path(traced).read_text(errors="replace").splitlines():
+    lines = pathlib.Path(traced).read_text(errors="replace").splitlines()
+    must(any("execve(" in line for line in lines), f"{traced}: strace saw nothing")
+    for line in lines:
         started = re.search(r'execve\("([^"]*)".* = 0$', line)
         must(not started or started[1] in allowed, f"replay started a program: {line}")
         family = re.search(r"connect\(.*sa_family=(\w+)", line)
-        local = not family or family[1] == "AF_UNIX" or re.search(r'inet_addr\("127\.|inet_pton\(AF_INET6, "::1"', line)
+        loopback = re.search(r'inet_addr\("127\.|inet_pton\(AF_INET6, "::1"', line)
+        local = not family or family[1] == "AF_UNIX" or loopback
         must(local, f"replay connected off loopback: {line}")
-    must("execve(" in pathlib.Path(traced).read_text(errors="replace"), f"{traced}: strace saw nothing")
 
 
 class Pack:
@@ -126,9 +136,9 @@ class Pack:
         with zipfile.ZipFile(path) as pack:
             self.entries = {name: pack.read(name) for name in pack.namelist()}
         results = {record["intent_id"]: record for record in self.lines("results.jsonl")}
-        # (tool, arguments, status, result) of each call; a call without an answer has None for both.
+        # [tool, arguments, status, result] of each call; a call without an answer has None for both.
         self.calls = [
-            (intent["tool_name"], intent.get("args", {}), *outcome(results.get(intent["intent_id"])))
+            [intent["tool_name"], intent.get("args", {}), *outcome(results.get(intent["intent_id"]))]
             for intent in self.lines("intents.jsonl")
         ]
         self.servers = json.loads(self.entries["tools.json"])["servers"]
@@ -148,7 +158,7 @@ def only_pack(folder):
 
 
 def spoken(messages):
-    """What the streams of one connection say: ([(tool, arguments, status, result)], the last tools/list result).
+    """What the streams of one connection say: ([[tool, arguments, status, result]], the last tools/list result).
 
     `messages` are (sender, JSON-RPC message) in any order that has each sender's own in order.
     """
@@ -168,5 +178,5 @@ def spoken(messages):
                 status, result = "error", {"error": answer["error"]}
             else:
                 status = "tool_error" if result and result.get("isError") else "ok" if result is not None else None
-            calls.append((params["name"], params.get("arguments", {}), status, result))
+            calls.append([params["name"], params.get("arguments", {}), status, result])
     return calls, tools

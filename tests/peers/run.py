@@ -9,6 +9,7 @@ Ends 1 when a check failed; every run's files stay under target/peers/work.
 """
 import argparse
 import concurrent.futures
+import fcntl
 import os
 import pathlib
 import shutil
@@ -16,13 +17,15 @@ import sys
 import time
 import traceback
 
+sys.dont_write_bytecode = True
+
 import check_agents
 import check_http
 import check_latency
 import check_secrets
 import check_stdio
 import install
-from kit import ROOT, WORK, Failed
+from kit import HOME, ROOT, WORK, Failed
 
 GROUPS = [check_stdio, check_http, check_agents, check_secrets, check_latency]
 
@@ -35,6 +38,12 @@ def main():
     if not args.gait.is_file():
         sys.exit(f"{args.gait} is not there; build it first, or name another with --gait")
     os.environ["GAIT"] = str(args.gait.resolve())
+    HOME.mkdir(parents=True, exist_ok=True)
+    lock = open(HOME / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another run uses {HOME}; wait for it to end")
     install.all_peers()
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "home").mkdir(parents=True)
@@ -55,13 +64,19 @@ def checked(one):
     try:
         told = check(*args)
     except Failed as failure:
-        print(f"FAILED {name}: {failure}", flush=True)
+        tell(f"FAILED {name}: {failure}")
         return False
     except Exception:
-        print(f"FAILED {name}: the check itself broke\n{traceback.format_exc()}", flush=True)
+        tell(f"FAILED {name}: the check itself broke\n{traceback.format_exc()}")
         return False
-    print(f"ok {name} ({time.monotonic() - start:.1f} s)" + (f"\n   {told}" if told else ""), flush=True)
+    tell(f"ok {name} ({time.monotonic() - start:.1f} s)" + (f"\n   {told}" if told else ""))
     return True
+
+
+def tell(text):
+    """In one piece, whoever else tells something."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

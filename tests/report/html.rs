@@ -3,7 +3,7 @@
 use crate::{HOSTILE, case, green, hostile, red, report};
 use gait::kernel::digest::Digest;
 use gait::report::html;
-use gait::report::model::{Report, Shard};
+use gait::report::model::{Report, Rerun, Shard};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -105,10 +105,19 @@ fn the_verdict_and_what_failed_come_first() {
     assert!(at("<h1>Fail: 2 of 3 fixtures failed</h1>") < at("2 of 3 fixtures were not run"));
     assert!(at("<h2>beta</h2>") < at("<h2>gamma</h2>"));
     assert_eq!(page.matches(" open>").count(), 2);
-    let mut flaky = detailed(green(), json!({ "flaky": true }));
-    flaky.shard = Some(Shard { index: 2, total: 3, fixtures_digest: String::new() });
+    let mut flaky = green();
+    let rerun = Rerun { trial: 2, reason_codes: vec!["call_changed".into()], evidence: "call 1 <b>\n".into() };
+    Arc::make_mut(&mut flaky.cases[0]).reruns = vec![rerun];
+    flaky.shard = Some(Shard { index: 2, total: 3, fixtures_digest: String::new(), rules_digest: String::new() });
     let page = body(&html::render(&flaky).unwrap());
-    for part in ["<h1>Pass: 2 of 2", "data-status=\"flaky\"", "data-status=\"pass\"", "Shard 2 of 3"] {
+    for part in [
+        "<h1>Pass: 2 of 2",
+        "data-status=\"flaky\"",
+        "trial 2: call_changed",
+        "call 1 &lt;b&gt;",
+        "data-status=\"pass\"",
+        "Shard 2 of 3",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }

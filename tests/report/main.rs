@@ -5,7 +5,7 @@
 mod html;
 
 use gait::kernel::clock::Timestamp;
-use gait::report::model::{Case, Exercised, Grade, Place, Report, Status};
+use gait::report::model::{Case, Exercised, Grade, Place, Report, Rerun, Status};
 use gait::report::{annotations, json, junit, summary, text};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn case(name: &str, codes: &[&str], evidence: &str, next: &str) -> Case {
     let place = (fixture != "beta").then(|| Place { file: "gait.yaml".into(), line: 7 });
     let (evidence, next) = (evidence.to_owned(), next.to_owned());
     let grade = Grade { name: name.to_owned(), status, reason_codes, details };
-    Case { grade, elapsed: Duration::from_millis(1_250), evidence, place, next, flakes: Vec::new() }
+    Case { grade, elapsed: Duration::from_millis(1_250), evidence, place, next, reruns: Vec::new() }
 }
 
 fn report(cases: Vec<Case>, with_candidate: usize, fixtures: usize) -> Report {
@@ -48,12 +48,21 @@ fn green() -> Report {
 
 fn red() -> Report {
     let evidence = "  call 1 ledger.read\n- call 2 refund {\"amount\":10}\n+ call 2 refund {\"amount\":1000}\n";
+    let rerun = |trial, evidence: &str| Rerun {
+        trial,
+        reason_codes: vec!["unexpected_diff".into()],
+        evidence: evidence.to_owned(),
+    };
+    let mut again = case("alpha/diff", &["unexpected_diff"], evidence, "gait run diff a.zip b.zip");
+    again.reruns = vec![rerun(3, "call 2 refund\n")];
+    let mut flaky = case("gamma/diff", &[], "", "");
+    flaky.reruns = vec![rerun(1, evidence), rerun(4, "call 1 ledger.read")];
     let cases = vec![
-        case("alpha/diff", &["unexpected_diff"], evidence, "gait run diff a.zip b.zip"),
+        again,
         case("alpha/expected_exit_code", &["exit_code_mismatch"], "", "gait run diff a.zip b.zip"),
         case("alpha/schema_validation", &[], "", ""),
         case("beta/load", &["fixture_damaged"], "runpack.zip: not a zip", "gait verify fixtures/beta/runpack.zip"),
-        case("gamma/diff", &[], "", ""),
+        flaky,
     ];
     report(cases, 1, 3)
 }
@@ -61,6 +70,7 @@ fn red() -> Report {
 fn hostile() -> Report {
     let name = format!("{}/{HOSTILE}", HOSTILE.replace('/', "\\"));
     let mut case = case(&name, &[HOSTILE, "two"], HOSTILE, HOSTILE);
+    case.reruns = vec![Rerun { trial: 2, reason_codes: vec![HOSTILE.into()], evidence: HOSTILE.into() }];
     case.place = Some(Place { file: HOSTILE.into(), line: 1 });
     let mut out = report(vec![case], 0, 1);
     out.footers = vec![(HOSTILE.replace('/', "\\"), HOSTILE.into())];

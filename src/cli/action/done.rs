@@ -78,7 +78,7 @@ impl Done {
         let exit = Exit::from(error.kind());
         let hint = error.hint_text().map_or_else(String::new, |hint| format!("hint: {hint}\n"));
         let title = format!("{command} error: {}", exit.error_code());
-        let told = Annotation { place: None, title: format!("gait {command} error"), text: format!("{error}\n{hint}") };
+        let told = Annotation::error(None, format!("gait {command} error"), format!("{error}\n{hint}"));
         let notice = Notice { title, headline: error.to_string(), problems: vec![told], text: String::new() };
         Self {
             exit,

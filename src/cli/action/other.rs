@@ -37,11 +37,8 @@ pub fn run(inputs: &Inputs, run: &dyn Fn(&[String]) -> Answer, log: &Log) -> Res
     let (exit, word) = (answer.exit(), inputs.command.word());
     let verdict = text("verdict").unwrap_or_else(|| "unknown".to_owned());
     let headline = text("error").or(text("summary")).unwrap_or_else(|| format!("verdict {verdict} {codes}"));
-    let problem = Annotation {
-        place: None,
-        title: format!("gait {word}: exit code {}", exit.code()),
-        text: format!("{headline}\nreason codes: {codes}"),
-    };
+    let title = format!("gait {word}: exit code {}", exit.code());
+    let problem = Annotation::error(None, title, format!("{headline}\nreason codes: {codes}"));
     let (_, step) = plain(exit).step(inputs);
     let notice = Notice {
         title: format!("{word}: verdict {verdict}, exit code {}", exit.code()),

@@ -39,10 +39,8 @@ pub fn run(inputs: &Inputs, found: Vec<Utf8PathBuf>, log: &Log) -> Result<Done> 
     };
     log.closed(|| checked.iter().for_each(|one| log.say(&one.told)))?;
     let place = |path: &Utf8Path| Place { file: results::seen(&inputs.workdir, path.as_str()), line: 1 };
-    let problem = |one: &&Checked| Annotation {
-        place: Some(place(&one.path)),
-        title: format!("{} does not hold", one.path),
-        text: one.told.clone(),
+    let problem = |one: &&Checked| {
+        Annotation::error(Some(place(&one.path)), format!("{} does not hold", one.path), one.told.clone())
     };
     let word = if exit == Exit::Ok { "pass" } else { "fail" };
     let headline = match bad.len() {

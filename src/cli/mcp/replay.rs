@@ -9,6 +9,7 @@ use crate::kernel::fs;
 use crate::mcp::catalog;
 use crate::mcp::door;
 use crate::mcp::process;
+#[cfg(unix)]
 use crate::mcp::relay;
 use crate::mcp::stage::{Stage, Terms};
 use crate::runpack::locate;
@@ -23,7 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
                         recording does not have gets a tool error that names it. With --listen, SIGINT or SIGTERM ends it.")]
 pub struct ReplayCmd {
     /// Run id, or path of a runpack
-    #[arg(long, value_name = "RUN_ID|PATH", required_unless_present = "attach")]
+    #[arg(long, value_name = "RUN_ID|PATH")]
+    #[cfg_attr(unix, arg(required_unless_present = "attach"))]
+    #[cfg_attr(not(unix), arg(required = true))]
     from: Option<String>,
     /// The server to play, where the run has several
     #[arg(long, value_name = "NAME")]
@@ -38,7 +41,8 @@ pub struct ReplayCmd {
     #[arg(long, value_name = "FILE")]
     candidate_out: Option<String>,
     /// Pass on to a replay that runs already: `gait regress run` names it to agents
-    #[arg(long, value_name = "SOCKET", requires = "server", conflicts_with_all = ["from", "candidate_out"])]
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET", requires = "server", conflicts_with_all = ["from", "listen", "candidate_out"])]
     attach: Option<String>,
     #[command(flatten)]
     signing: SigningArgs,
@@ -58,6 +62,7 @@ impl ReplayCmd {
     }
 
     fn play(self) -> Result<()> {
+        #[cfg(unix)]
         if let (Some(socket), Some(server)) = (&self.attach, &self.server) {
             return relay::run(socket, server);
         }

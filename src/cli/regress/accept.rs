@@ -7,7 +7,7 @@ use crate::config::project::Project;
 use crate::config::suite;
 use crate::kernel::clock::Clock;
 use crate::kernel::error::{Error, Kind, Result};
-use crate::regress::accept::{self, Accepted, Plan, Request};
+use crate::regress::accept::{self, Accepted, Outlook, Plan, Request};
 use crate::regress::fixture::Demands;
 use crate::runpack::locate;
 use crate::runpack::story::visible;
@@ -96,13 +96,23 @@ pub fn refuse_in_ci(hint: &str) -> Result<()> {
     Err(Error::new(Kind::UnsafeRefused, what).hint(hint))
 }
 
-/// What differs, or that nothing that counts does.
+/// What differs, or that nothing that counts does; then how the other trials stand.
 pub fn told(plan: &Plan) -> String {
-    match (&plan.candidate, plan.evidence.as_str()) {
+    let differs = match (&plan.candidate, plan.evidence.as_str()) {
         (None, _) => "an acceptance was cut off: finishing it, and nothing else\n".to_owned(),
         (Some(_), "") => "nothing differs that the fixture does not allow\n".to_owned(),
         (Some(_), evidence) => output::coloured(evidence),
-    }
+    };
+    let outlook = plan.outlook.map_or_else(String::new, |outlook| {
+        let Outlook { passes, trials, min_pass } = outlook;
+        let warning = if passes < min_pass {
+            format!("warning: {min_pass} have to pass: name another trial with --candidate, or mend the agent\n")
+        } else {
+            String::new()
+        };
+        format!("with the new baseline {passes} of {trials} trials of the last run pass\n{warning}")
+    });
+    format!("{differs}{outlook}")
 }
 
 impl AcceptCmd {
@@ -115,10 +125,14 @@ impl AcceptCmd {
         let request = self.place.request(&self.name, &self.reason, self.candidate.as_deref(), &key)?;
         let plan = accept::plan(&request)?;
         let (evidence, candidate, shown) = (plan.evidence.clone(), plan.candidate.clone(), told(&plan));
+        let outlook = plan.outlook;
         let accepted = plan.apply(&key, clock)?;
         let mut answer = Answer::new(&accepted, Exit::Ok)?.with("evidence", &evidence)?;
         if let Some(candidate) = &candidate {
             answer = answer.with("candidate", candidate)?;
+        }
+        if let Some(outlook) = &outlook {
+            answer = answer.with("outlook", outlook)?;
         }
         Ok(answer.text(format!("{shown}{}", text(&accepted))))
     }
@@ -127,10 +141,17 @@ impl AcceptCmd {
 /// What was accepted, in lines.
 pub fn text(accepted: &Accepted) -> String {
     let Accepted { fixture, run_id, previous_run_id, manifest_digest, diff_digest, key_id, baselines, .. } = accepted;
+    let told = |n: usize| {
+        format!(
+            "warning: {n} of its calls had no recorded answer, and are answered by that tool error from now on; record the \
+             run anew with `gait run capture` for real ones\n"
+        )
+    };
+    let unanswered = accepted.unanswered.map_or_else(String::new, told);
     let [fixture, run_id, previous_run_id] = [fixture, run_id, previous_run_id].map(|text| visible(text));
     format!(
         "regress accept ok: fixture={fixture} run_id={run_id} previous_run_id={previous_run_id}\n\
          manifest_digest: {manifest_digest}\ndiff_digest: {diff_digest}\nsigned by: {key_id}\nrecord: {baselines}\n\
-         next: gait regress run\n"
+         {unanswered}next: gait regress run\n"
     )
 }

@@ -50,7 +50,7 @@ pub struct CandidatesCmd {
 impl CandidatesCmd {
     /// Runs the agents.
     pub fn run(self) -> Result<Answer> {
-        let progress = Progress::new();
+        let progress = Progress::on_terminal();
         let demands = Demands {
             trust: self.trust.trust()?,
             require_signature: Project::load()?.require_signature,
@@ -106,7 +106,7 @@ fn told(produced: &Produced) -> Vec<String> {
     }
     let mut lines = vec![format!("{name}: trials={} failed={}", produced.trials, produced.mishaps.len())];
     for (trial, mishap) in &produced.mishaps {
-        let what: Vec<String> = mishap.what.lines().map(|line| visible(line).to_string()).collect();
+        let what: Vec<String> = mishap.what.lines().map(visible).collect();
         lines.push(format!("{name} trial {trial}: {}: {}", mishap.reason_code.code(), what.join("\n  ")));
     }
     lines

@@ -11,7 +11,7 @@ pub struct Progress(Option<ProgressBar>);
 
 impl Progress {
     /// A bar that is not drawn yet. None in CI, and where standard error is no terminal.
-    pub fn new() -> Self {
+    pub fn on_terminal() -> Self {
         let ci = std::env::var("CI").is_ok_and(|value| !matches!(value.trim(), "" | "0" | "false"));
         Self((std::io::stderr().is_terminal() && !ci).then(ProgressBar::hidden))
     }

@@ -5,7 +5,7 @@ use crate::kernel::fs;
 use crate::report::model::Report;
 use crate::report::{html, json, junit, summary};
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// The files a run leaves behind.
 #[derive(Debug, Args)]
@@ -22,6 +22,14 @@ pub struct ReportArgs {
     /// HTML file: one page, the calls side by side
     #[arg(long, value_name = "FILE")]
     html: Option<String>,
+    /// Print annotations for a pull request
+    #[arg(long, value_name = "github", hide_possible_values = true)]
+    annotations: Option<Annotations>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Annotations {
+    Github,
 }
 
 /// Where the result of a run is unless told otherwise.
@@ -36,6 +44,7 @@ pub struct Reports {
     pub junit: Option<String>,
     pub summary: Option<String>,
     pub html: Option<String>,
+    annotations: Option<Annotations>,
     paths: [Option<Utf8PathBuf>; 4],
 }
 
@@ -61,7 +70,7 @@ impl ReportArgs {
             let what = format!("cannot write {}: another report stands there, or what is read", taken[at]);
             return Err(Error::invalid(what).hint("give every file a path of its own"));
         }
-        Ok(Reports { output, junit, summary, html, paths })
+        Ok(Reports { output, junit, summary, html, annotations: self.annotations, paths })
     }
 }
 
@@ -70,6 +79,11 @@ impl Reports {
     pub fn artifacts(&self) -> Vec<String> {
         let all = [Some(&self.output), self.junit.as_ref(), self.summary.as_ref(), self.html.as_ref()];
         all.into_iter().flatten().map(|path| path.trim().to_owned()).collect()
+    }
+
+    /// Whether annotations are to be printed.
+    pub fn annotated(&self) -> bool {
+        self.annotations.is_some()
     }
 
     /// Removes what an earlier run left: until this run has a verdict, no file says anything. Devices and pipes stay.

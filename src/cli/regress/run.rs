@@ -11,8 +11,8 @@ use crate::kernel::error::{Error, Result};
 use crate::regress::agent::Steps;
 use crate::regress::case::shell_word;
 use crate::regress::fixture::Demands;
+use crate::regress::graders::LOAD;
 use crate::regress::harness::{self, Options, Plan};
-use crate::regress::judge::LOAD;
 use crate::regress::select::Filters;
 use crate::regress::shard::Part;
 use crate::report::annotations;
@@ -80,9 +80,6 @@ pub struct SuiteArgs {
     /// Threads to run cases on [default: one per core]
     #[arg(long, value_name = "N")]
     test_threads: Option<NonZero<usize>>,
-    /// Print annotations for a pull request
-    #[arg(long, value_name = "github", hide_possible_values = true)]
-    annotations: Option<Annotations>,
     /// Accepted for compatibility: no grader is non-deterministic
     #[arg(long, hide = true)]
     allow_nondeterministic: bool,
@@ -95,11 +92,6 @@ enum Format {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Annotations {
-    Github,
-}
-
 /// A run that came to a verdict, with its files written.
 pub struct Ran {
     pub report: Report,
@@ -108,7 +100,6 @@ pub struct Ran {
     label: &'static str,
     notes: Vec<String>,
     format: Format,
-    annotations: Option<Annotations>,
 }
 
 impl RunCmd {
@@ -171,11 +162,12 @@ impl SuiteArgs {
     /// Judges the cases, shows them unless `quiet`, and writes the reports.
     pub fn run(&self, filters: Filters, shard: Option<Part>, unchanged: bool, quiet: bool) -> Result<Ran> {
         let reports = self.cleared()?;
-        let progress = Progress::new();
+        let progress = Progress::on_terminal();
         let plan = self.plan(filters, shard, unchanged, progress.steps())?;
         plan.refuse_nothing()?;
         let outcomes = plan.start()?;
-        progress.during(plan.agent_runs(), || outcomes.wait_for_all());
+        let runs = if self.candidate_dir.is_some() { 0 } else { plan.agent_runs() };
+        progress.during(runs, || outcomes.wait_for_all());
         if !quiet {
             plan.show(&outcomes, Some(self.format.setting()));
         }
@@ -183,8 +175,8 @@ impl SuiteArgs {
         reports.write(&report)?;
         let unknown = plan.notes(&outcomes);
         let notes = plan.warnings.into_iter().chain(unknown).map(|warning| format!("warning: {warning}")).collect();
-        let (format, annotations) = (self.format, self.annotations);
-        Ok(Ran { label: "regress run", report, reports, config: self.config().to_owned(), notes, format, annotations })
+        let (config, format) = (self.config().to_owned(), self.format);
+        Ok(Ran { label: "regress run", report, reports, config, notes, format })
     }
 }
 
@@ -202,7 +194,7 @@ impl Ran {
     /// A run that was put together from its shards.
     pub fn merged(report: Report, reports: Reports) -> Self {
         let (label, config) = ("regress merge", suite::DEFAULT_PATH.to_owned());
-        Self { label, report, reports, config, notes: Vec::new(), format: Format::Pretty, annotations: None }
+        Self { label, report, reports, config, notes: Vec::new(), format: Format::Pretty }
     }
 
     /// How the process ends: a fixture that could not be loaded goes before a regression.
@@ -294,7 +286,7 @@ impl Ran {
     /// Notes for standard error; annotations too where standard output holds the one JSON object.
     pub fn finish(&self, answer: Answer, json: bool) -> Result<Answer> {
         let mut notes = self.notes.clone();
-        if self.annotations == Some(Annotations::Github) {
+        if self.reports.annotated() {
             let annotated = annotations::render(&self.report)?;
             if json || self.format == Format::Json {
                 notes.extend(annotated.lines().map(str::to_owned));

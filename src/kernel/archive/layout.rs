@@ -131,6 +131,8 @@ fn find_end(source: &Source) -> Result<End> {
 struct Record {
     name: String,
     raw_name: Vec<u8>,
+    /// The version of the format a reader has to know.
+    needed: u16,
     flags: u16,
     method: u16,
     /// Date and time, which nothing depends on.
@@ -167,6 +169,7 @@ fn read_directory(directory: &[u8], count: u16) -> Result<Vec<Record>> {
         records.push(Record {
             name: String::from_utf8_lossy(&raw_name).into_owned(),
             raw_name,
+            needed: u16_at(head, 6),
             flags: u16_at(head, 8),
             method: u16_at(head, 10),
             time: u32_at(head, 12),
@@ -204,6 +207,7 @@ fn local_place(source: &Source, record: &Record, front: u64, faults: &mut Vec<St
     let described = record.flags & DESCRIBED != 0;
     let same = |value: u32, want: u32| value == want || (described && value == 0);
     if name != record.raw_name
+        || u16_at(&head, 4) != record.needed
         || u16_at(&head, 6) != record.flags
         || u16_at(&head, 8) != record.method
         || u32_at(&head, 10) != record.time

@@ -128,6 +128,8 @@ impl Read for Source {
                 buffer[..want].copy_from_slice(&bytes[from..from + want]);
                 want
             }
+            // A large reader needs no reading ahead.
+            Inner::File(file) if want >= AHEAD => read_at(file, &mut buffer[..want], self.at)?,
             Inner::File(file) => {
                 let ahead_end = self.ahead_at + self.ahead.len() as u64;
                 if !(self.ahead_at..ahead_end).contains(&self.at) && want > 0 {

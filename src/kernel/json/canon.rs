@@ -67,6 +67,48 @@ pub fn visit<'a>(text: &'a [u8], mut visit: impl FnMut(&'a str, &'a str, bool)) 
     whole.is_some() && checker.at == text.len()
 }
 
+/// Walks the members of one canonical object whose keys are known beforehand.
+pub struct Walk<'a> {
+    text: &'a str,
+    checker: Checker<'a>,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts before the opening bracket; `None` when it is no text.
+    pub fn new(text: &'a [u8]) -> Option<Self> {
+        Some(Self { text: std::str::from_utf8(text).ok()?, checker: Checker::new(text)? })
+    }
+
+    /// Whether a member with this key (quotes and colon included) comes next; if so, it is passed.
+    #[inline]
+    pub fn key(&mut self, key: &str) -> bool {
+        let separator = if self.checker.at == 0 { b'{' } else { b',' };
+        let next = self.checker.peek() == Some(separator)
+            && self.text.as_bytes()[self.checker.at + 1..].starts_with(key.as_bytes());
+        self.checker.at += if next { key.len() + 1 } else { 0 };
+        next
+    }
+
+    /// The string that comes next, without its quotes; `None` where it is none, or holds an escape.
+    #[inline]
+    pub fn plain(&mut self) -> Option<&'a str> {
+        let from = self.checker.at + 1;
+        (!self.checker.string()?).then(|| &self.text[from..self.checker.at - 1])
+    }
+
+    /// The text of the value that comes next.
+    pub fn value(&mut self) -> Option<&'a str> {
+        let from = self.checker.at;
+        self.checker.nested(CHECK_DEPTH)?;
+        Some(&self.text[from..self.checker.at])
+    }
+
+    /// Whether nothing but the closing bracket is left.
+    pub fn ended(&self) -> bool {
+        &self.text.as_bytes()[self.checker.at..] == b"}"
+    }
+}
+
 /// Appends the canonical form of node `root` to `out`.
 pub fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
     put(tape, root, write_number, out)
@@ -351,16 +393,13 @@ impl<'b> Checker<'b> {
 
     fn ascends(&self, a: &(Range<usize>, bool), b: &(Range<usize>, bool)) -> bool {
         let (left, right) = (&self.bytes[a.0.clone()], &self.bytes[b.0.clone()]);
-        if let (Some(x), Some(y)) = (left.first(), right.first())
-            && x != y
-            && !a.1
-            && !b.1
-            && (*x < 0x80 || *y < 0x80)
-        {
-            return x < y;
-        }
-        if !a.1 && !b.1 && (left.is_ascii() || right.is_ascii()) {
-            return left < right;
+        if !a.1 && !b.1 {
+            // Bytes and UTF-16 units order alike but for characters above U+FFFF.
+            match left.iter().zip(right).find(|(x, y)| x != y) {
+                None => return left.len() < right.len(),
+                Some((x, y)) if *x < 0xee || *y < 0xee => return x < y,
+                Some(_) => {}
+            }
         }
         let text = |raw| std::str::from_utf8(raw).map(scan::unescape).unwrap_or_default();
         key_order(&text(left), &text(right)).is_lt()

@@ -56,6 +56,11 @@ impl JsonPath {
         fits(&self.steps, place)
     }
 
+    /// Whether the path may name a place more than `depth` levels down.
+    pub fn reaches_below(&self, depth: usize) -> bool {
+        self.steps.len() > depth || self.steps.iter().any(|step| step.deep)
+    }
+
     /// Whether the path names the place or something it lies in.
     pub fn covers<S: AsRef<str>>(&self, place: &[S]) -> bool {
         (0..=place.len()).any(|end| self.names(&place[..end]))

@@ -89,7 +89,7 @@ impl Door {
             return plain(StatusCode::NOT_FOUND, "gait replay: there is no such session");
         }
         let newer = text(headers, &VERSION).is_ok_and(|version| version.is_some_and(|version| version >= NEWER));
-        if newer && let Err(refusal) = agrees(headers, &messages) {
+        if newer && let Some(refusal) = contradiction(headers, &messages) {
             return refusal;
         }
         let asked = messages.iter().any(|message| matches!(message, Message::Request { .. }));
@@ -173,33 +173,34 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>
     }
 }
 
-/// Newer clients repeat method and name in headers, for those who route without reading bodies: both have to agree.
-fn agrees(headers: &HeaderMap, messages: &[Message]) -> Result<(), Answer> {
+/// Newer clients repeat method and name in headers, for those who route without reading bodies. The refusal of a request
+/// whose headers say another thing than its body.
+fn contradiction(headers: &HeaderMap, messages: &[Message]) -> Option<Answer> {
     let (id, method, params) = match messages {
         [Message::Request { id, method, params }] => (Some(id.as_str()), method, params.as_deref()),
         [Message::Notification { method }] => (None, method, None),
-        [_] => return Ok(()),
-        _ => return Err(error(INVALID_REQUEST, None, "this protocol version has no batches")),
+        [_] => return None,
+        _ => return Some(error(INVALID_REQUEST, None, "this protocol version has no batches")),
     };
-    let mismatch = |why: &str| error(HEADER_MISMATCH, id, why);
-    match text(headers, &METHOD).map_err(|why| mismatch(&why))? {
+    repeated(headers, method, params).err().map(|why| error(HEADER_MISMATCH, id, &why))
+}
+
+/// Whether the headers repeat method and name; else what is wrong with them.
+fn repeated(headers: &HeaderMap, method: &str, params: Option<&str>) -> Result<(), String> {
+    match text(headers, &METHOD)? {
         Some(told) if told == method => {}
         None if method == "initialize" => return Ok(()),
-        told => return Err(mismatch(&format!("Mcp-Method {told:?} is not the body's method {method:?}"))),
+        told => return Err(format!("Mcp-Method {told:?} is not the body's method {method:?}")),
     }
-    let fields = params.and_then(Fields::read).unwrap_or_default();
-    let key = match method.as_str() {
+    let key = match method {
         "tools/call" | "prompts/get" => "name",
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
         "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return Ok(()),
     };
-    let Some(named) = fields.string(key) else { return Ok(()) };
-    let told = text(headers, &NAME).map_err(|why| mismatch(&why))?.and_then(decoded);
-    if told.as_ref() == Some(&named) {
-        return Ok(());
-    }
-    Err(mismatch(&format!("Mcp-Name {told:?} is not the body's {named:?}")))
+    let Some(named) = params.and_then(Fields::read).and_then(|fields| fields.string(key)) else { return Ok(()) };
+    let told = text(headers, &NAME)?.and_then(decoded);
+    if told.as_ref() == Some(&named) { Ok(()) } else { Err(format!("Mcp-Name {told:?} is not the body's {named:?}")) }
 }
 
 /// A header value that no header could hold comes in base64.

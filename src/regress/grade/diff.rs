@@ -8,6 +8,7 @@ use crate::regress::candidate::Origin;
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::compare::{self, Comparison, Judged};
 use crate::regress::evidence;
+use crate::regress::fixture::Fixture;
 use crate::regress::run;
 use crate::regress::tolerance::Rules;
 use crate::regress::verdict;
@@ -23,17 +24,11 @@ use std::collections::{BTreeSet, HashSet};
 pub fn grade(subject: &Subject<'_>) -> Verdict {
     let fixture = subject.fixture;
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
-    let rules = match (fixture.settings.rules.as_ref().map(Rules::of), fixture.settings.agent()) {
-        (rules, Some(_)) if subject.unchanged => Some(rules.unwrap_or_else(Rules::plain).tolerances()),
-        (rules, Some(_)) => Some(rules.unwrap_or_else(Rules::plain)),
-        (rules, None) => rules,
-    };
-    let outcome = |trial: &Trial| look_at(subject, trial, &allowed, rules.as_ref());
-    let outcomes: Vec<Verdict> = subject.trials.iter().map(outcome).collect();
+    let outcomes = outcomes(subject);
     let told = subject.trials.iter().zip(&outcomes).map(|(trial, outcome)| {
         let mut told = json!({
             "trial": trial.number,
-            "status": if outcome.reason_codes.is_empty() { "pass" } else { "fail" },
+            "status": verdict::status(outcome),
             "reason_codes": outcome.reason_codes,
             "candidate": trial.path,
             "candidate_digest": digest(trial),
@@ -54,32 +49,37 @@ pub fn grade(subject: &Subject<'_>) -> Verdict {
         verdict.detail("trials", told);
     }
     verdict.detail("allowed_files", allowed.listed());
-    verdict.detail("candidate_source", subject.origin.word());
-    let name = shell_word(&fixture.name);
-    if verdict.reason_codes.contains("candidate_not_provided") {
-        verdict.next = format!("gait regress run --candidate-dir DIR {name}/diff");
-    }
-    if subject.self_compare() {
-        verdict.detail("self_compare", true);
-        // Runs in a folder of candidates were made by an agent; equal behaviour may give equal packs there. Where there is
-        // an agent to run, its run is part of the fixture.
-        let required = subject.require_candidate || fixture.settings.agent().is_some();
-        if required && subject.origin != Origin::Dir {
-            verdict.fail("candidate_not_provided");
-            verdict.evidence = match subject.origin {
-                Origin::Baseline if fixture.settings.agent().is_some() => {
-                    "the folder of candidates holds no run of this fixture's agent\n".to_owned()
-                }
-                Origin::Baseline => "no run of today's agent was given for this fixture\n".to_owned(),
-                _ => "the candidate is the baseline itself, not a run of today's agent\n".to_owned(),
-            };
-            verdict.next = format!("gait regress run --candidate {name}=<run_id|path>");
-        }
-    }
+    verdict::demand(subject, "diff", &mut verdict);
     if !allowed.broad().is_empty() {
         verdict.detail("broad_allow", allowed.broad());
     }
     verdict
+}
+
+/// The verdict on each trial.
+pub fn outcomes(subject: &Subject<'_>) -> Vec<Verdict> {
+    let fixture = subject.fixture;
+    let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
+    let rules = rules(subject.fixture, subject.unchanged);
+    subject.trials.iter().map(|trial| look_at(subject, trial, &allowed, rules.as_ref())).collect()
+}
+
+/// The rules in force. Where there is an agent to run, calls decide.
+fn rules(fixture: &Fixture, unchanged: bool) -> Option<Rules> {
+    match (fixture.settings.rules.as_ref().map(Rules::of), fixture.settings.agent()) {
+        (rules, Some(_)) if unchanged => Some(rules.unwrap_or_else(Rules::plain).tolerances()),
+        (rules, Some(_)) => Some(rules.unwrap_or_else(Rules::plain)),
+        (rules, None) => rules,
+    }
+}
+
+/// Whether `candidate` would pass with `baseline` as the baseline of `fixture`.
+pub fn alike(fixture: &Fixture, baseline: &Pack, candidate: &Pack) -> bool {
+    let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
+    let (origin, trials, rules) = (Origin::Flag, Vec::new(), rules(fixture, false));
+    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
+    compared(&subject, [baseline, candidate], &allowed, rules.as_ref())
+        .is_ok_and(|verdict| verdict.reason_codes.is_empty())
 }
 
 fn digest(trial: &Trial) -> Value {
@@ -87,7 +87,7 @@ fn digest(trial: &Trial) -> Value {
 }
 
 /// Digest of what differs between the baseline and a candidate that could be read, with the digests of both.
-fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value {
+pub fn diff_digest(subject: &Subject<'_>, trial: &Trial, outcome: &Verdict) -> Value {
     let mut told = json!({
         "baseline": subject.fixture.baseline.contents.manifest.manifest_digest,
         "candidate": digest(trial),
@@ -137,7 +137,7 @@ fn judged(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option
             return verdict;
         }
     };
-    let mut verdict = compared(subject, candidate, allowed, rules)
+    let mut verdict = compared(subject, [&fixture.baseline, candidate], allowed, rules)
         .unwrap_or_else(|error| Verdict::error("diff_error", &error.to_string()));
     if candidate.intents.is_empty() && (runs_agent || !fixture.baseline.intents.is_empty()) {
         verdict.evidence.insert_str(0, "the candidate holds no call at all\n");
@@ -162,16 +162,16 @@ fn judged(subject: &Subject<'_>, trial: &Trial, allowed: &Allowed, rules: Option
 
 /// Compares by file where the packs share call ids and neither `match` nor `agent` says otherwise, as old fixtures expect;
 /// else call by call.
-fn compared(subject: &Subject<'_>, candidate: &Pack, allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
-    let baseline = &subject.fixture.baseline;
+fn compared(subject: &Subject<'_>, packs: [&Pack; 2], allowed: &Allowed, rules: Option<&Rules>) -> Result<Verdict> {
+    let [baseline, candidate] = packs;
     let ids: HashSet<&str> = baseline.intents.iter().map(|record| record.intent_id.as_ref()).collect();
     let shared = candidate.intents.iter().any(|record| ids.contains(record.intent_id.as_ref()));
     match rules {
-        Some(rules) => by_call(subject, candidate, allowed, rules),
+        Some(rules) => by_call(subject, packs, allowed, rules),
         None if shared || baseline.intents.is_empty() || candidate.intents.is_empty() => {
             by_file(baseline, candidate, allowed)
         }
-        None => by_call(subject, candidate, allowed, &Rules::plain()),
+        None => by_call(subject, packs, allowed, &Rules::plain()),
     }
 }
 
@@ -197,9 +197,14 @@ fn by_file(baseline: &Pack, candidate: &Pack, allowed: &Allowed) -> Result<Verdi
     Ok(verdict)
 }
 
-fn by_call(subject: &Subject<'_>, candidate: &Pack, allowed: &Allowed, rules: &Rules) -> Result<Verdict> {
+fn by_call(
+    subject: &Subject<'_>,
+    [baseline, candidate]: [&Pack; 2],
+    allowed: &Allowed,
+    rules: &Rules,
+) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let (mut before, mut after) = (run::of(&subject.fixture.baseline)?, run::of(candidate)?);
+    let (mut before, mut after) = (run::of(baseline)?, run::of(candidate)?);
     if subject.fixture.settings.agent().is_some() {
         run::mark_loose(&mut before, &mut after);
     }

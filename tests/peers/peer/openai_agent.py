@@ -20,7 +20,8 @@ class Scripted(Model):
             output = ResponseFunctionToolCall(type="function_call", name=call[0], arguments=json.dumps(call[1]), **ids)
         else:
             text = ResponseOutputText(type="output_text", text=f"done: {len(outputs)}", annotations=[])
-            output = ResponseOutputMessage(id="last", type="message", role="assistant", status="completed", content=[text])
+            said = {"id": "last", "type": "message", "role": "assistant", "status": "completed"}
+            output = ResponseOutputMessage(content=[text], **said)
         return ModelResponse(output=[output], usage=Usage(), response_id=None)
 
     def stream_response(self, *_, **__):

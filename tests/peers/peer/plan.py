@@ -1,6 +1,6 @@
 """What the scripted models decide, turn by turn: look an order up, read a note, pay back what the order says.
 
-`PEER_MUTATION` changes that: see MUTATIONS. The config of the MCP servers is `GAIT_MCP_CONFIG`, else the first argument.
+`PEER_MUTATION` changes that, see MUTATIONS. `GAIT_MCP_CONFIG`, else the first argument, is the config of the servers.
 """
 import json
 import os

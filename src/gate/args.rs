@@ -1,0 +1,206 @@
+//! Conditions on argument values: `match.args`, a map from JSON path to condition.
+//!
+//! An ambiguity is resolved against the call. A rule that lets calls proceed matches only when the condition surely
+//! holds: for every value the path names, of the right type, in every reading. A rule that stops them matches when it
+//! may hold: for one of the values, in one reading, or where the type is not the one the rule compares.
+
+use crate::gate::number;
+use crate::gate::pattern::{PathReadings, Pattern};
+use crate::kernel::json::path::JsonPath;
+use crate::kernel::json::tree::Json;
+use serde::{Serialize, Serializer};
+use std::cmp::Ordering;
+
+/// What has to hold at one place of the arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArgRule {
+    pub path: JsonPath,
+    pub conditions: Vec<Condition>,
+}
+
+/// One condition.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    Eq(Json),
+    Ne(Json),
+    Compare(Bound, Json),
+    In(Vec<Json>),
+    NotIn(Vec<Json>),
+    Glob(Pattern),
+    Regex(String, regex::Regex),
+    /// The folders and everything below each, as `folder/**`.
+    Under(Vec<Pattern>),
+    NotUnder(Vec<Pattern>),
+    Exists(bool),
+}
+
+/// A bound of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+impl Bound {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Gt => order.is_gt(),
+            Self::Gte => order.is_ge(),
+            Self::Lt => order.is_lt(),
+            Self::Lte => order.is_le(),
+        }
+    }
+}
+
+impl Condition {
+    /// As written.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Eq(_) => "eq",
+            Self::Ne(_) => "ne",
+            Self::Compare(Bound::Gt, _) => "gt",
+            Self::Compare(Bound::Gte, _) => "gte",
+            Self::Compare(Bound::Lt, _) => "lt",
+            Self::Compare(Bound::Lte, _) => "lte",
+            Self::In(_) => "in",
+            Self::NotIn(_) => "not_in",
+            Self::Glob(_) => "glob",
+            Self::Regex(..) => "regex",
+            Self::Under(_) => "under",
+            Self::NotUnder(_) => "not_under",
+            Self::Exists(_) => "exists",
+        }
+    }
+
+    /// What the values are compared with.
+    pub fn operand(&self) -> Json {
+        let texts = |folders: &[Pattern]| {
+            let bare = |pattern: &Pattern| match pattern.text().trim_end_matches("/**") {
+                "" => Json::String("/".to_owned()),
+                folder => Json::String(folder.to_owned()),
+            };
+            match folders {
+                [one] => bare(one),
+                many => Json::Array(many.iter().map(bare).collect()),
+            }
+        };
+        match self {
+            Self::Eq(value) | Self::Ne(value) | Self::Compare(_, value) => value.clone(),
+            Self::In(values) | Self::NotIn(values) => Json::Array(values.clone()),
+            Self::Glob(pattern) => Json::String(pattern.text().to_owned()),
+            Self::Regex(text, _) => Json::String(text.clone()),
+            Self::Under(folders) | Self::NotUnder(folders) => texts(folders),
+            Self::Exists(truth) => Json::Bool(*truth),
+        }
+    }
+
+    /// Whether a value of the policy could fulfil it.
+    pub fn admits(&self, value: &Json) -> bool {
+        self.holds(value, true)
+    }
+
+    /// Whether it holds for one value; `strict`: surely, else possibly.
+    fn holds(&self, value: &Json, strict: bool) -> bool {
+        let text = value.as_str();
+        let same = |other: &Json| equal(value, other) || !strict && number::loosely_equal(value, other);
+        // Whether it is surely another value, or possibly one.
+        let other = |other: &Json| !(equal(value, other) || strict && number::loosely_equal(value, other));
+        match self {
+            Self::Eq(want) => same(want),
+            Self::Ne(want) => other(want),
+            Self::In(list) => list.iter().any(same),
+            Self::NotIn(list) => list.iter().all(other),
+            Self::Compare(bound, limit) => match (value, limit) {
+                (Json::Number(value), Json::Number(limit)) => bound.holds(number::compare(value, limit)),
+                _ => !strict,
+            },
+            Self::Glob(pattern) => text.map_or(!strict, |text| {
+                let readings = PathReadings::of(text);
+                if strict { readings.all([pattern]) } else { readings.any([pattern]) }
+            }),
+            Self::Regex(_, regex) => text.map_or(!strict, |text| regex.is_match(text)),
+            Self::Under(folders) => text.map_or(!strict, |text| {
+                let readings = PathReadings::of(text);
+                if strict { readings.all(folders) } else { readings.any(folders) }
+            }),
+            Self::NotUnder(folders) => text.map_or(!strict, |text| {
+                let readings = PathReadings::of(text);
+                if strict { !readings.any(folders) } else { !readings.all(folders) }
+            }),
+            Self::Exists(want) => *want,
+        }
+    }
+
+    /// Whether it holds where there is no value.
+    fn holds_without(&self, strict: bool) -> bool {
+        match self {
+            Self::Exists(want) => !want,
+            Self::Ne(_) | Self::NotIn(_) | Self::NotUnder(_) => !strict,
+            _ => false,
+        }
+    }
+}
+
+fn equal(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(a), Json::Number(b)) => number::compare(a, b).is_eq(),
+        _ => a == b,
+    }
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.word() == other.word() && self.operand() == other.operand()
+    }
+}
+
+impl ArgRule {
+    /// The first condition that does not hold of these arguments, if one does not.
+    pub fn failing(&self, args: &Json, strict: bool) -> Option<&Condition> {
+        let mut values = Vec::new();
+        collect(&self.path, args, &mut Vec::new(), &mut values);
+        self.conditions.iter().find(|condition| {
+            let holds = |value: &&Json| condition.holds(value, strict);
+            !match values.as_slice() {
+                [] => condition.holds_without(strict),
+                values if strict => values.iter().all(holds),
+                values => values.iter().any(holds),
+            }
+        })
+    }
+}
+
+/// The values a path names.
+fn collect<'j>(path: &JsonPath, value: &'j Json, place: &mut Vec<String>, out: &mut Vec<&'j Json>) {
+    if path.names(place) {
+        out.push(value);
+    }
+    if !path.reaches_below(place.len()) {
+        return;
+    }
+    match value {
+        Json::Object(members) => {
+            for (key, value) in members {
+                place.push(key.clone());
+                collect(path, value, place, out);
+                place.pop();
+            }
+        }
+        Json::Array(items) => {
+            for (at, value) in items.iter().enumerate() {
+                place.push(at.to_string());
+                collect(path, value, place, out);
+                place.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Serialize for ArgRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.conditions.iter().map(|condition| (condition.word(), condition.operand())))
+    }
+}

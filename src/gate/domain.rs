@@ -1,0 +1,228 @@
+//! Which host a target names: as the digest has it, and as whoever opens the connection may read it.
+
+use crate::gate::text;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The domain that belongs to a target's digest; empty where there is none.
+pub fn inferred(kind: &str, value: &str) -> String {
+    match kind {
+        "host" => {
+            let rest = value.strip_prefix("http://").unwrap_or(value);
+            let rest = rest.strip_prefix("https://").unwrap_or(rest);
+            let rest = rest.split('/').next().unwrap_or_default();
+            text::lower(rest.split(':').next().unwrap_or_default())
+        }
+        "url" => hostname(value).map(|host| text::lower(&host)).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// The host of a URL; `None` when it does not parse, empty when it has none.
+fn hostname(url: &str) -> Option<String> {
+    let (before, fragment) = url.split_once('#').unwrap_or((url, ""));
+    if before.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return None;
+    }
+    if before == "*" {
+        return Some(String::new());
+    }
+    let (scheme, rest) = scheme(before)?;
+    let rest = rest.split('?').next().unwrap_or_default();
+    if !rest.starts_with('/') {
+        let colon = rest.split('/').next().is_some_and(|segment| segment.contains(':'));
+        let opaque = scheme.is_some() || !colon;
+        let escapes = scheme.is_some() || (escaped(rest) && escaped(fragment));
+        return (opaque && escapes).then(String::new);
+    }
+    let authority = rest.strip_prefix("//").filter(|_| scheme.is_some() || !rest.starts_with("///"));
+    let Some(inner) = authority else { return (escaped(rest) && escaped(fragment)).then(String::new) };
+    let (authority, path) = inner.split_at(inner.find('/').unwrap_or(inner.len()));
+    let host = match authority.rsplit_once('@') {
+        None => authority,
+        Some((user, host)) => {
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%@:".contains(&b);
+            if !user.bytes().all(allowed) || !escaped(user) {
+                return None;
+            }
+            host
+        }
+    };
+    let host = decoded_host(host, scheme.as_deref().unwrap_or_default())?;
+    (escaped(path) && escaped(fragment)).then_some(host)
+}
+
+/// The scheme in lower case, if there is one, and what follows it.
+fn scheme(text: &str) -> Option<(Option<String>, &str)> {
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => {}
+            b'0'..=b'9' | b'+' | b'-' | b'.' if at > 0 => {}
+            b':' if at == 0 => return None,
+            b':' => return Some((Some(text[..at].to_ascii_lowercase()), &text[at + 1..])),
+            _ => break,
+        }
+    }
+    Some((None, text))
+}
+
+/// Whether every `%` begins an escape.
+fn escaped(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    memchr::memchr_iter(b'%', bytes).all(|at| hex(at + 1) && hex(at + 2))
+}
+
+/// `text` with its escapes resolved where `legal` says the byte may be spelled so; `None` where one may not.
+fn unescape(text: &str, legal: impl Fn(u8) -> bool) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if byte != b'%' {
+            out.push(byte);
+            at += 1;
+            continue;
+        }
+        let digits = text.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let value = u8::from_str_radix(digits, 16).ok().filter(|value| legal(*value))?;
+        out.push(value);
+        at += 3;
+    }
+    Some(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn host_byte(byte: u8) -> bool {
+    byte >= 0x80 || byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]<>\"".contains(&byte)
+}
+
+fn decoded_host(host: &str, scheme: &str) -> Option<String> {
+    let port =
+        |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    if let Some(open) = host.find('[') {
+        if open > 0 {
+            return None;
+        }
+        let close = host.rfind(']')?;
+        let (inside, tail) = (&host[1..close], &host[close + 1..]);
+        if !port(tail) {
+            return None;
+        }
+        let (address, zone) = match inside.split_once("%25") {
+            Some((address, zone)) => (address, Some(zone)),
+            None => (inside, None),
+        };
+        address.parse::<Ipv6Addr>().ok()?;
+        let Some(zone) = zone else { return Some(inside.to_owned()) };
+        let legal = |byte: u8| byte == b'%' || byte == b' ' || host_byte(byte);
+        let zone = unescape(zone, legal).filter(|zone| !zone.is_empty())?;
+        return Some(format!("{address}%{zone}"));
+    }
+    let at = if scheme.starts_with("postgres") { host.rfind(':') } else { host.find(':') };
+    let (name, tail) = host.split_at(at.unwrap_or(host.len()));
+    if !port(tail) {
+        return None;
+    }
+    let decoded = unescape(host, |byte| byte >= 0x80 || byte == b'%')?;
+    if !host.bytes().all(|byte| byte == b'%' || host_byte(byte)) {
+        return None;
+    }
+    if tail.is_empty() {
+        return Some(decoded);
+    }
+    unescape(name, |_| true)
+}
+
+/// The hosts that readers of URLs may take out of a target's value, in lower case, without port, user and final dot;
+/// an address in each of its usual spellings. Empty when the value names none that all of them can read.
+pub fn read_as(value: &str) -> Vec<String> {
+    let mut hosts = Vec::new();
+    if value.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return hosts;
+    }
+    // A browser takes `\` for `/`; others end the authority at `/`, `?` and `#` only.
+    for ends in [&['/', '\\', '?', '#'][..], &['/', '?', '#'][..]] {
+        let rest = match value.split_once(':') {
+            Some((scheme, rest)) if SPECIAL.contains(&text::lower(scheme).as_str()) => rest,
+            Some((scheme, rest)) if rest.starts_with("//") && !scheme.contains(ends) => rest,
+            _ => value,
+        };
+        let rest = rest.trim_start_matches(ends);
+        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = match host.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+            Some((address, _)) => address,
+            // Several colons without brackets: an IPv6 address as a target of kind host may have it.
+            None if host.matches(':').count() > 1 => host,
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let mut host = text::lower(host);
+        while let Some(decoded) = unescape(&host, |_| true).filter(|decoded| *decoded != host) {
+            hosts.push(host);
+            host = text::lower(&decoded);
+        }
+        hosts.push(host);
+    }
+    for host in &mut hosts {
+        if host.ends_with('.') {
+            host.pop();
+        }
+        if let Some(same) = six(host) {
+            *host = same;
+        }
+    }
+    let addresses: Vec<String> = hosts.iter().filter_map(|host| address(host)).collect();
+    hosts.extend(addresses);
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
+}
+
+/// Schemes whose URLs name a host however many slashes follow.
+const SPECIAL: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
+
+/// The usual spelling of an IPv6 address; of an IPv4 address inside one, that.
+fn six(host: &str) -> Option<String> {
+    let six = host.parse::<Ipv6Addr>().ok()?;
+    Some(six.to_ipv4_mapped().map_or_else(|| six.to_string(), |four| four.to_string()))
+}
+
+/// Whether two texts spell the same IPv6 address.
+pub fn is_same_address(a: &str, b: &str) -> bool {
+    six(a).is_some_and(|a| a == b || Some(a) == six(b))
+}
+
+/// Whether a value is an IPv6 address and nothing else.
+pub fn is_bare_address(value: &str) -> bool {
+    value.parse::<Ipv6Addr>().is_ok()
+}
+
+/// The usual spelling of an IPv4 address in numbers of any base and count, or of an IPv6 address with a zone.
+fn address(host: &str) -> Option<String> {
+    if let Some((bare, _)) = host.split_once('%') {
+        return six(bare);
+    }
+    let parts: Vec<u64> = host.split('.').map(number).collect::<Option<_>>()?;
+    let (last, front) = parts.split_last()?;
+    let room = 8 * (4_u32.checked_sub(front.len() as u32)?);
+    if front.iter().any(|part| *part > 255) || *last >= 1 << room {
+        return None;
+    }
+    let high = front.iter().enumerate().fold(0, |sum, (at, part)| sum | part << (24 - 8 * at));
+    Some(Ipv4Addr::from(u32::try_from(high | last).ok()?).to_string())
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.as_bytes() {
+        [b'0', b'x', ..] => u64::from_str_radix(&text[2..], 16).ok(),
+        [b'0', _, ..] => u64::from_str_radix(&text[1..], 8).ok(),
+        [b'0'..=b'9', ..] => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a host is spelled so that every resolver takes it for the same: plain labels, or an address.
+pub fn is_plain(host: &str) -> bool {
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    host.parse::<Ipv6Addr>().is_ok() || host.split('.').all(label)
+}

@@ -1,0 +1,73 @@
+//! JSON numbers compared as the decimal numbers they are, to the last digit.
+
+use crate::kernel::json::tree::Json;
+use std::cmp::Ordering;
+
+/// The order of two JSON numbers.
+pub fn compare(a: &str, b: &str) -> Ordering {
+    let (a, b) = (Decimal::of(a), Decimal::of(b));
+    match (a.negative, b.negative) {
+        (false, true) => Ordering::Greater,
+        (true, false) => Ordering::Less,
+        (false, false) => a.magnitude(&b),
+        (true, true) => b.magnitude(&a),
+    }
+}
+
+/// Whether two values are the same once a text that spells a number or a truth counts as one.
+pub fn loosely_equal(a: &Json, b: &Json) -> bool {
+    let text = |value: &Json| match value {
+        Json::Number(text) => Some(text.to_string()),
+        Json::String(text) => Some(text.trim().to_owned()),
+        Json::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    };
+    let (Some(a), Some(b)) = (text(a), text(b)) else { return false };
+    a == b || is_number(&a) && is_number(&b) && compare(&a, &b).is_eq()
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite) && text.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// A number as its significant digits and where the point stands: `0.digits * 10^point`.
+struct Decimal<'t> {
+    negative: bool,
+    whole: &'t str,
+    part: &'t str,
+    /// Leading zeros of the digits.
+    zeros: usize,
+    point: i64,
+}
+
+impl<'t> Decimal<'t> {
+    fn of(text: &'t str) -> Self {
+        let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let exponent = exponent.trim_start_matches('+').parse::<i64>().unwrap_or_default();
+        let digits = number.trim_start_matches(['-', '+']);
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let zeros = whole.bytes().chain(part.bytes()).take_while(|b| *b == b'0').count();
+        let none = zeros == whole.len() + part.len();
+        let point = if none { i64::MIN } else { whole.len() as i64 - zeros as i64 + exponent };
+        Self { negative: number.starts_with('-') && !none, whole, part, zeros, point }
+    }
+
+    fn digits(&self) -> impl Iterator<Item = u8> + '_ {
+        self.whole.bytes().chain(self.part.bytes()).skip(self.zeros)
+    }
+
+    fn magnitude(&self, other: &Self) -> Ordering {
+        self.point.cmp(&other.point).then_with(|| {
+            let (mut a, mut b) = (self.digits(), other.digits());
+            loop {
+                match (a.next(), b.next()) {
+                    (None, None) => return Ordering::Equal,
+                    (x, y) => match x.unwrap_or(b'0').cmp(&y.unwrap_or(b'0')) {
+                        Ordering::Equal => {}
+                        order => return order,
+                    },
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! Patterns for paths and domains, and what a value may stand for when it is compared with them.
+//!
+//! An ambiguity is resolved against the call: what is allowed has to be allowed in every reading of the value, what is
+//! denied is denied in any.
+
+use crate::gate::domain;
+use crate::gate::target::Target;
+use crate::kernel::fs;
+use serde::{Serialize, Serializer};
+
+/// A path pattern: the text itself, a folder and all below it (`/srv/**`), or a glob within one segment each.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// A pattern; what is malformed is `None`.
+    pub fn new(text: &str) -> Option<Self> {
+        let well = text.ends_with("/**") || well_formed(text);
+        well.then(|| Self(text.to_owned()))
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a folder pattern takes in all of another.
+    pub fn holds_all_of(&self, folder: &Pattern) -> bool {
+        self.path(folder.0.trim_end_matches("/**"), false)
+    }
+
+    fn path(&self, value: &str, crossing: bool) -> bool {
+        if value == self.0 {
+            return true;
+        }
+        match self.0.strip_suffix("/**") {
+            Some(folder) => {
+                let below = value.strip_prefix(folder);
+                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            None => glob(&self.0, value, crossing),
+        }
+    }
+
+    fn domain(&self, value: &str) -> bool {
+        if value == self.0 || self.0.contains(':') && domain::is_same_address(&self.0, value) {
+            return true;
+        }
+        match self.0.strip_prefix('*').filter(|suffix| suffix.starts_with('.')) {
+            Some(suffix) if !suffix.contains(['*', '?', '[', '\\']) => value.ends_with(suffix),
+            _ => glob(&self.0, value, true),
+        }
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A path and what it may mean once a program has cleaned, decoded or translated it.
+#[derive(Debug)]
+pub struct PathReadings {
+    raw: String,
+    cleaned: String,
+    /// Further readings: `\` as `/`, `%2f` decoded, segments of dots and blanks as `..`.
+    further: Vec<String>,
+    /// It holds a character that ends or splits a path for some programs.
+    broken: bool,
+    climbs: bool,
+}
+
+impl PathReadings {
+    pub fn of(value: &str) -> Self {
+        let mut further = Vec::new();
+        let mut text = value.to_owned();
+        // Each round takes one layer of escapes off; a text of n bytes has at most n/3 layers.
+        for _ in 0..8 {
+            let slashed = text.replace('\\', "/");
+            further.push(clean(&slashed));
+            further.push(clean(&dotted(&slashed)));
+            match decode(&text) {
+                Some(decoded) => text = decoded,
+                None => break,
+            }
+        }
+        further.push(clean(&dotted(value)));
+        further.sort_unstable();
+        further.dedup();
+        let broken = value.chars().any(char::is_control) || decode(&text).is_some();
+        let climbs = value.split('/').any(|segment| segment == "..");
+        Self { raw: value.to_owned(), cleaned: clean(value), further, broken, climbs }
+    }
+
+    /// Whether every reading fits one of the patterns.
+    pub fn all<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
+        let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, false));
+        let itself = fits(&self.cleaned) || (!self.climbs && fits(&self.raw));
+        itself && !self.broken && self.further.iter().all(|value| *value == self.cleaned || fits(value))
+    }
+
+    /// Whether any reading fits one of the patterns.
+    pub fn any<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
+        let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, true));
+        fits(&self.raw) || fits(&self.cleaned) || self.further.iter().any(|value| fits(value))
+    }
+}
+
+fn clean(value: &str) -> String {
+    fs::clean(value).into_string()
+}
+
+/// Segments that some systems take for `..`: dots and blanks only, two dots at least.
+fn dotted(value: &str) -> String {
+    let segment = |segment: &str| {
+        let climbs = segment.chars().all(|c| c == '.' || c == ' ') && segment.matches('.').count() > 1;
+        if climbs { "..".to_owned() } else { segment.to_owned() }
+    };
+    value.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// One layer of percent escapes resolved; `None` when there is none.
+fn decode(value: &str) -> Option<String> {
+    let bytes = value.as_bytes();
+    let (mut out, mut at, mut found) = (Vec::with_capacity(bytes.len()), 0, false);
+    while let Some(&byte) = bytes.get(at) {
+        let digits =
+            value.get(at + 1..at + 3).filter(|digits| byte == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) => {
+                found = true;
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    found.then(|| String::from_utf8_lossy(&out).into_owned())
+}
+
+/// Whether every host a target may lead to fits one of the patterns. A URL or host without a domain fits none.
+pub fn domain_allowed(target: &Target, patterns: &[Pattern]) -> bool {
+    let fits = |host: &String| {
+        let exact = patterns.iter().any(|pattern| pattern.0 == *host);
+        exact || domain::is_plain(host) && patterns.iter().any(|pattern| pattern.domain(host))
+    };
+    let nameless = target.endpoint_domain.is_empty() && !domain::is_bare_address(&target.value);
+    if !leads_out(target) {
+        return fits(&target.endpoint_domain);
+    }
+    let hosts = domain::read_as(&target.value);
+    let stated = target.endpoint_domain != domain::inferred(&target.kind, &target.value);
+    !nameless && !hosts.is_empty() && hosts.iter().all(fits) && (!stated || fits(&target.endpoint_domain))
+}
+
+/// Whether any host a target may lead to fits one of the patterns.
+pub fn domain_denied(target: &Target, patterns: &[Pattern]) -> bool {
+    let fits = |host: &String| patterns.iter().any(|pattern| pattern.domain(host));
+    fits(&target.endpoint_domain) || leads_out(target) && domain::read_as(&target.value).iter().any(fits)
+}
+
+/// Whether domain rules speak about a target at all.
+pub fn has_domain(target: &Target) -> bool {
+    leads_out(target) || !target.endpoint_domain.is_empty()
+}
+
+fn leads_out(target: &Target) -> bool {
+    matches!(target.kind.as_str(), "host" | "url")
+}
+
+/// `*` any run without `/`, `?` one character but `/`, `[a-z]` and `[^a-z]` classes, `\x` the character itself.
+/// `crossing`: a class may also stand for `/`. A malformed pattern fits nothing.
+pub fn glob(pattern: &str, value: &str, crossing: bool) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let value: Vec<char> = value.chars().collect();
+    let (mut p, mut v) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while v < value.len() || p < pattern.len() {
+        if pattern.get(p) == Some(&'*') {
+            star = Some((p + 1, v));
+            p += 1;
+            continue;
+        }
+        if let Some((next, true)) = step(&pattern, p, value.get(v).copied(), crossing) {
+            (p, v) = (next, v + 1);
+            continue;
+        }
+        // Give the last star one character more.
+        match star {
+            Some((after, from)) if value.get(from).is_some_and(|c| *c != '/') => {
+                star = Some((after, from + 1));
+                (p, v) = (after, from + 1);
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// One element of a pattern at `p` against one character: where the next element begins, and whether it fits. `None`
+/// where the pattern ends or is malformed.
+fn step(pattern: &[char], p: usize, c: Option<char>, crossing: bool) -> Option<(usize, bool)> {
+    match *pattern.get(p)? {
+        '?' => Some((p + 1, c.is_some_and(|c| c != '/'))),
+        '\\' => Some((p + 2, c == Some(*pattern.get(p + 1)?))),
+        '[' => class(pattern, p + 1, c, crossing),
+        literal => Some((p + 1, c == Some(literal))),
+    }
+}
+
+fn class(pattern: &[char], mut p: usize, c: Option<char>, crossing: bool) -> Option<(usize, bool)> {
+    let negated = pattern.get(p) == Some(&'^');
+    p += usize::from(negated);
+    let bound = |p: usize| match *pattern.get(p)? {
+        '\\' => Some((*pattern.get(p + 1)?, p + 2)),
+        '-' | ']' => None,
+        plain => Some((plain, p + 1)),
+    };
+    let (mut hit, mut ranges) = (false, 0);
+    while pattern.get(p) != Some(&']') || ranges == 0 {
+        let (low, next) = bound(p)?;
+        let (high, next) = if pattern.get(next) == Some(&'-') { bound(next + 1)? } else { (low, next) };
+        hit |= c.is_some_and(|c| low <= c && c <= high);
+        ranges += 1;
+        p = next;
+    }
+    Some((p + 1, c.is_some_and(|c| hit != negated && (crossing || c != '/'))))
+}
+
+/// Whether a glob can fit anything at all.
+fn well_formed(pattern: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let mut p = 0;
+    while p < pattern.len() {
+        if pattern[p] == '*' {
+            p += 1;
+            continue;
+        }
+        match step(&pattern, p, None, false) {
+            Some((next, _)) => p = next,
+            None => return false,
+        }
+    }
+    true
+}

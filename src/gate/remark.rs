@@ -1,0 +1,67 @@
+//! What a policy's writer should know: a rule that contradicts itself is refused, doubtful ones are remarked on.
+
+use crate::config::document::{Document, Place};
+use crate::gate::model::Verdict;
+use crate::gate::policy::Rule;
+use crate::kernel::error::Result;
+use std::collections::HashMap;
+
+/// Remarks about rules in the order they are tried, one line each.
+///
+/// Errors: an entry that one rule both allows and denies.
+pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>> {
+    let mut remarks = Vec::new();
+    let mut say = |place: &Place, what: String| remarks.push(format!("{}:{}: {what}", document.path, place.line));
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut counters: HashMap<(&str, &str), &str> = HashMap::new();
+    for (at, (rule, place)) in rules.iter().enumerate() {
+        let name = &rule.name;
+        if names.insert(name, at).is_some() {
+            say(place, format!("the name {name:?} is used by two rules"));
+        }
+        let limit = &rule.rate_limit;
+        if !limit.is_off()
+            && let Some(other) = counters.insert((&limit.window, &limit.scope), name)
+        {
+            say(place, format!("rules {other:?} and {name:?} share one counter: same window, same scope"));
+        }
+        if rule.min_approvals > 0 && rule.effect <= Verdict::DryRun {
+            say(place, format!("rule {name:?} lets calls proceed without the approvals of its min_approvals"));
+        }
+        for prefix in
+            rule.matching.workspace_prefixes.iter().filter(|prefix| prefix.contains('/') && !prefix.ends_with('/'))
+        {
+            say(place, format!("workspace prefix {prefix:?} of rule {name:?} also fits {prefix}-other: end it with /"));
+        }
+        let endpoint = &rule.endpoint;
+        for (allowed, denied, key) in [
+            (&endpoint.path_allowlist, &endpoint.path_denylist, "path"),
+            (&endpoint.domain_allowlist, &endpoint.domain_denylist, "domain"),
+        ] {
+            if let Some(both) = allowed.iter().find(|pattern| denied.contains(pattern)) {
+                let what = format!("rule {name:?} contradicts itself: {key} {:?} is allowed and denied", both.text());
+                return Err(document.error(*place, what));
+            }
+        }
+        hidden(&rules[..at], (rule, place), &mut say);
+    }
+    Ok(remarks)
+}
+
+/// A rule behind one that takes all its calls.
+fn hidden(before: &[(Rule, Place)], (rule, place): (&Rule, &Place), say: &mut impl FnMut(&Place, String)) {
+    // Rules are many, those with the same first tool few.
+    let first = rule.matching.tool_names.first();
+    let same = |earlier: &&(Rule, Place)| {
+        earlier.0.matching.tool_names.first() == first && earlier.0.matching == rule.matching
+    };
+    let Some((earlier, _)) = before.iter().find(same) else { return };
+    let (name, other) = (&rule.name, &earlier.name);
+    let contradict = earlier.priority == rule.priority && earlier.effect != rule.effect && other != name;
+    let why = if contradict {
+        format!(" with the effect {} at the same priority, its name alone goes first", earlier.effect)
+    } else {
+        String::new()
+    };
+    say(place, format!("rule {name:?} never decides: {other:?} matches the same calls before it{why}"));
+}

@@ -1,0 +1,10 @@
+//! The gate against people who want past it.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod digests;
+mod kit;
+mod limits;
+mod spellings;
+mod templates;
+mod tokens;

@@ -1,0 +1,202 @@
+//! Approvals reused, edited, expired, swapped, signed by the wrong key or twice by one: none of them lets a call through.
+
+use crate::kit::{Place, call};
+use serde_json::{Value, json};
+
+const POLICY: &str = "
+default_verdict: block
+rules:
+- {name: pay, effect: require_approval, min_approvals: 2, require_broker_credential: true, match: {tool_names: [pay]}}
+- {name: off, effect: block, match: {tool_names: [off]}}
+- {name: work, effect: allow, require_broker_credential: true, match: {tool_names: [work], require_delegation: true, delegation_scopes: [w]}}
+";
+
+struct Bench {
+    place: Place,
+    intent: String,
+    policy: String,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let place = Place::new();
+        place.file("p.yaml", POLICY).file("i.json", call("pay", json!({"amount": 1}), json!([])).to_string());
+        place.file("other.json", call("pay", json!({"amount": 2}), json!([])).to_string());
+        for name in ["gate", "ann", "bob", "eve"] {
+            assert_eq!(place.run(&format!("keys init --out-dir keys --prefix {name}")).0, 0);
+        }
+        std::fs::create_dir(place.path("people")).unwrap();
+        std::fs::copy(place.path("keys/bob_public.key"), place.path("people/bob.pub")).unwrap();
+        let (code, said) = place.run("gate eval --policy p.yaml --intent i.json --credential-broker stub");
+        assert_eq!(code, 4);
+        let text = |key: &str| said[key].as_str().unwrap().to_owned();
+        let (intent, policy) = (text("intent_digest"), text("policy_digest"));
+        Self { place, intent, policy }
+    }
+
+    fn approve(&self, out: &str, who: &str, key: &str, more: &str) {
+        let (intent, policy) = (&self.intent, &self.policy);
+        let line = format!(
+            "approve --intent-digest {intent} --policy-digest {policy} --scope tool:pay --approver {who} --reason-code ok --out {out} \
+             --key-mode prod --private-key keys/{key}_private.key --ttl 1h {more}"
+        );
+        let (code, said) = self.place.run(&line);
+        assert_eq!(code, 0, "{said}");
+    }
+
+    fn eval(&self, intent: &str, tokens: &str, more: &str) -> (i32, Value) {
+        let line = format!(
+            "gate eval --policy p.yaml --intent {intent} --key-mode prod --private-key keys/gate_private.key --credential-broker stub \
+             --approval-public-key keys/ann_public.key --approval-token-chain {tokens} {more}"
+        );
+        self.place.run(&line)
+    }
+
+    fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut value = self.place.json(name);
+        change(&mut value);
+        self.place.file(name, value.to_string());
+    }
+}
+
+fn has(said: &Value, code: &str) -> bool {
+    said["reason_codes"].as_array().unwrap().iter().any(|reason| reason == code)
+}
+
+#[test]
+fn two_approvals_of_two_people_let_exactly_one_call_through() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "");
+    bench.approve("b.json", "bob", "bob", "");
+    let both = "--approval-trust people";
+    let (code, said) = bench.eval("i.json", "a.json,b.json", both);
+    assert_eq!((code, &said["verdict"]), (0, &json!("allow")), "{said}");
+    let (code, said) = bench.eval("i.json", "a.json,b.json", &format!("{both} --profile oss-prod"));
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = bench.eval("other.json", "a.json,b.json", both);
+    assert_eq!(code, 4);
+    assert!(has(&said, "approval_token_intent_mismatch"));
+    bench.place.file("p.yaml", POLICY.replace("min_approvals: 2", "min_approvals: 2, reason_codes: [x]"));
+    let (code, said) = bench.eval("i.json", "a.json,b.json", both);
+    assert_eq!(code, 4);
+    assert!(has(&said, "approval_token_policy_mismatch"));
+}
+
+#[test]
+fn what_is_not_two_approvals_is_refused_with_its_reason() {
+    let bench = Bench::new();
+    let refused = |tokens: &str, more: &str, reason: &str| {
+        let (code, said) = bench.eval("i.json", tokens, more);
+        assert_eq!((code, &said["verdict"]), (4, &json!("require_approval")), "{reason}: {said}");
+        assert!(has(&said, reason), "{reason}: {said}");
+    };
+    bench.approve("a.json", "ann", "ann", "");
+    // The same token under two names.
+    std::fs::copy(bench.place.path("a.json"), bench.place.path("copy.json")).unwrap();
+    refused("a.json,copy.json", "", "approval_token_duplicate");
+    refused("a.json,copy.json", "", "approval_chain_insufficient");
+    // One person twice, also under another spelling.
+    bench.approve("again.json", "Ann", "ann", "");
+    refused("a.json,again.json", "", "approval_distinct_approvers_required");
+    // One key for two people counts for one where it matters.
+    bench.approve("forged.json", "bob", "ann", "");
+    refused("a.json,forged.json", "--profile oss-prod", "approval_distinct_keys_required");
+    bench.approve("eve.json", "eve", "eve", "");
+    refused("a.json,eve.json", "", "approval_token_signature_invalid");
+    bench.approve("edited.json", "cid", "ann", "");
+    bench.edit("edited.json", |token| token["approver_identity"] = json!("dan"));
+    refused("a.json,edited.json", "", "approval_token_signature_invalid");
+    bench.approve("extra.json", "cid", "ann", "");
+    bench.edit("extra.json", |token| token["note"] = json!("unsigned"));
+    refused("a.json,extra.json", "", "approval_token_invalid");
+    bench.approve("bare.json", "cid", "ann", "");
+    bench.edit("bare.json", |token| drop(token.as_object_mut().unwrap().remove("signature")));
+    refused("a.json,bare.json", "", "approval_token_signature_missing");
+    bench.approve("short.json", "cid", "ann", "--ttl 1ns");
+    refused("a.json,short.json", "", "approval_token_expired");
+    bench.approve("scope.json", "cid", "ann", "--scope tool:other");
+    refused("a.json,scope.json", "", "approval_token_scope_mismatch");
+}
+
+#[test]
+fn a_blocked_call_is_never_exit_0() {
+    let bench = Bench::new();
+    bench.place.file("off.json", call("off", json!({}), json!([])).to_string());
+    bench.place.file("none.json", call("none", json!({}), json!([])).to_string());
+    bench.approve("star.json", "ann", "ann", "--scope *");
+    for intent in ["off.json", "none.json"] {
+        let (code, said) = bench.eval(intent, "star.json", "");
+        assert_eq!((code, &said["verdict"]), (3, &json!("block")), "{said}");
+    }
+    // A token that cannot be read is an error, and the decision is on record all the same.
+    bench.approve("a.json", "ann", "ann", "");
+    let (code, said) = bench.eval("i.json", "a.json,absent.json", "--trace-out t.json");
+    assert_eq!(code, 6, "{said}");
+    assert_eq!(bench.place.json("t.json")["verdict"], "require_approval");
+}
+
+#[test]
+fn the_kill_switch_stops_what_it_names_and_everything_when_broken() {
+    let place = Place::new();
+    place
+        .file("p.yaml", "default_verdict: allow")
+        .file("i.json", call("pay", json!({}), json!([{"kind": "path", "value": "/srv/a/../b"}])).to_string());
+    std::fs::create_dir(place.path(".gait")).unwrap();
+    let said = |state: &str| {
+        place.file(".gait/kill_switch.yaml", state);
+        let (code, said) = place.run("gate eval --policy p.yaml --intent i.json");
+        (code, said["reason_codes"].clone())
+    };
+    assert_eq!(said("").0, 0);
+    assert_eq!(said("stop: [{name: n, tools: [other]}]").0, 0);
+    assert_eq!(said("stop: [{name: n, tools: [pay], expires_at: 2020-01-01T00:00:00Z}]").0, 0);
+    let stopped = (3, json!(["default_allow", "kill_switch_engaged"]));
+    for state in [
+        "{name: n, tools: ['p*']}",
+        "{name: n, paths: [/srv/b/**]}",
+        "{name: n, agents: [u]}",
+        "{name: n, workspaces: [/w/]}",
+        "{name: n, all: true}",
+    ] {
+        assert_eq!(said(&format!("stop: [{state}]")), stopped, "{state}");
+    }
+    for state in ["stop: [{name: n}]", "stop: [", "halt: []", "stop: [{name: n, tool: [pay]}]"] {
+        assert_eq!(said(state), (3, json!(["default_allow", "kill_switch_state_unreadable"])), "{state}");
+    }
+    let (code, _) = place.run("gate eval --policy p.yaml --intent i.json --kill-switch-state absent.yaml");
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn a_freeze_window_stops_calls_while_it_is_open() {
+    let place = Place::new();
+    place.file("i.json", call("pay", json!({}), json!([])).to_string());
+    place.file("p.yaml", "default_verdict: allow\nfreeze_windows:\n- {name: y, start: 2026-12-20T00:00:00Z, end: 2027-01-03T00:00:00Z, match: {tool_names: [pay]}}\n");
+    for (time, code) in [
+        ("2026-12-19T23:59:59Z", 0),
+        ("2026-12-20T00:00:00Z", 3),
+        ("2027-01-02T23:00:00Z", 3),
+        ("2027-01-03T00:00:00Z", 0),
+    ] {
+        assert_eq!(
+            place.run(&format!("gate eval --policy p.yaml --intent i.json --evaluation-time {time}")).0,
+            code,
+            "{time}"
+        );
+        assert_eq!(place.run(&format!("policy test p.yaml i.json --evaluation-time {time}")).0, code, "{time}");
+    }
+}
+
+#[test]
+fn simulation_never_replaces_a_real_trace() {
+    let place = Place::new();
+    place.file("i.json", call("pay", json!({}), json!([])).to_string()).file("p.yaml", "default_verdict: allow");
+    assert_eq!(place.run("gate eval --policy p.yaml --intent i.json --trace-out t.json").0, 0);
+    let real = place.json("t.json");
+    assert_eq!(place.run("gate eval --policy p.yaml --intent i.json --trace-out t.json --simulate").0, 6);
+    assert_eq!(place.json("t.json"), real);
+    let (_, said) = place.run("gate eval --policy p.yaml --intent i.json --simulate");
+    let trace = said["trace_path"].as_str().unwrap();
+    assert!(trace.starts_with("simulated_trace_"));
+    assert_eq!(place.json(trace)["violations"], json!(["simulate_mode_non_enforcing"]));
+}
