@@ -3,6 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::config::suite;
+use crate::gate::template;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use clap::Args;
@@ -12,7 +13,7 @@ use std::path::Path;
 /// Stands in the templates for whoever publishes the action.
 const OWNER: &str = "OWNER/gait-regress@v1";
 const WORKFLOW: &str = include_str!("../../templates/workflows/regress.yml");
-const POLICY: &str = include_str!("../../templates/policies/baseline-mediumrisk.yaml");
+const POLICY: &str = "baseline-mediumrisk";
 const SUITE: &str = "\
 # Recorded runs as regression tests: `gait regress bootstrap --from <run_id|path>` adds one below.
 schema_id: gait.regress.config
@@ -48,9 +49,10 @@ impl InitCmd {
         check(&self.action)?;
         let workflow = WORKFLOW.replace(OWNER, &self.action);
         let workflow = if self.action == OWNER { workflow } else { workflow.replace(" Replace OWNER.", "") };
+        let policy = template::named(POLICY).map_or("", |template| template.text);
         let files = [
             (suite::DEFAULT_PATH, SUITE.to_owned()),
-            ("gait.policy.yaml", POLICY.to_owned()),
+            ("gait.policy.yaml", policy.to_owned()),
             (".github/workflows/gait-regress.yml", workflow),
         ];
         let plan = files.map(|(path, text)| Planned { path, text, exists: Path::new(path).symlink_metadata().is_ok() });

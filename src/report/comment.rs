@@ -65,7 +65,8 @@ fn changes(delta: &Delta) -> String {
 fn history(memory: &Memory) -> String {
     let mut out = "\n<details><summary>Runs</summary>\n\n".to_owned();
     for run in memory.runs.iter().rev() {
-        let (sha, id, verdict) = (code(&clip(&run.sha, 12)), code(&clip(&run.id, 24)), code(&clip(&run.verdict, 80)));
+        let (sha, id, verdict) =
+            (code(run.sha.get(..7).unwrap_or(&run.sha)), code(&clip(&run.id, 24)), code(&clip(&run.verdict, 80)));
         out.push_str(&format!("- {sha} run {id}: {verdict}\n"));
     }
     out + "\n</details>\n"

@@ -2,7 +2,7 @@
 
 use crate::kernel::error::Result;
 use crate::report::group::{Fixture, fixtures, rank};
-use crate::report::model::{Report, Status};
+use crate::report::model::{Case, Report, Status};
 use crate::report::text::{cell, clip, code, fenced};
 
 /// Size of a summary unless the caller says otherwise; what GitHub takes as a comment, with room to spare.
@@ -145,9 +145,10 @@ impl Fixture<'_> {
         if let Some(footer) = report.footer(self.name) {
             out.push_str(&format!("\nTicket footer:\n\n{}", fenced(&clip(footer, LINE_LIMIT), "text")));
         }
-        let mut commands: Vec<&str> = self.failing().map(|case| case.next.as_str()).collect();
+        let mut commands: Vec<String> = self.failing().map(|case| case.next.clone()).collect();
         commands.retain(|next| !next.is_empty());
         commands.dedup();
+        commands.extend(self.failing().filter_map(again));
         if !commands.is_empty() {
             let lines = clip(&commands.join("\n"), EVIDENCE_LIMIT);
             out.push_str(&format!("\nTo see it again:\n\n{}", fenced(&lines, "sh")));
@@ -157,4 +158,19 @@ impl Fixture<'_> {
         }
         out
     }
+}
+
+/// The command that runs this case again, where its name and its suite are what a shell takes for one word each.
+fn again(case: &Case) -> Option<String> {
+    let word = |text: &str| {
+        let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/');
+        text.bytes().all(safe) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let config = match &case.place {
+        Some(place) if place.file == "gait.yaml" => String::new(),
+        Some(place) if word(&place.file) => format!(" --config {}", place.file),
+        Some(_) => return None,
+        None => String::new(),
+    };
+    word(&case.grade.name).then(|| format!("gait regress run{config} --exact {}", case.grade.name))
 }

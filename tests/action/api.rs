@@ -113,7 +113,8 @@ fn serve(url: &str, state: &Mutex<State>, stream: TcpStream) {
 impl Drop for Api {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let refused = std::mem::take(&mut self.state.lock().unwrap_or_else(|e| e.into_inner()).refused);
+            let refused =
+                std::mem::take(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).refused);
             assert!(refused.is_empty(), "{refused:?}");
         }
     }
@@ -207,7 +208,7 @@ impl State {
                 (201, none, self.comments.last().unwrap().clone())
             }
             ("PATCH" | "DELETE", ["repos", "octo", "agent", "issues", "comments", id]) => {
-                let Some(at) = self.comments.iter().position(|c| c["id"].to_string() == *id) else {
+                let Some(at) = self.comments.iter().position(|c| c["id"].as_u64() == id.parse().ok()) else {
                     return no(404, "Not Found");
                 };
                 if method == "DELETE" {

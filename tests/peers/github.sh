@@ -13,7 +13,7 @@ fi
 test -x "$lint" || tests/peers/workflows.sh
 
 python3 tests/peers/github.py "$tools"
-for event in tests/data/events/*.json; do
+for event in tests/action/payloads/*.json; do
     "$lint" --quiet --schemafile "$tools/$(basename "$event" .json).schema.json" "$event"
 done
 echo "the events are valid"

@@ -67,9 +67,23 @@ pub fn run(inputs: &Inputs, folder: &Utf8Path, log: &Log) -> Result<Done> {
 pub fn publish(inputs: &Inputs, found: &[Utf8PathBuf], folder: &Utf8Path, log: &Log) -> Result<Done> {
     let args: ReportArgs = parse("regress merge", files(folder))?;
     let reports = args.reports(&[])?;
-    let report = results::report(found)?;
+    let mut report = results::report(found)?;
+    distrust(&mut report);
     reports.write(&report)?;
     done(Ran::merged(report, reports), inputs, log)
+}
+
+/// Takes out of a report from elsewhere what people might paste into a shell.
+fn distrust(report: &mut Report) {
+    for case in &mut report.cases {
+        Arc::make_mut(case).next = String::new();
+    }
+    let written_by_us = |line: &str| {
+        let mut words = line.split(' ');
+        let id = words.next() == Some("GAIT") && words.next().is_some_and(|word| word.starts_with("run_id="));
+        id && !line.contains([';', '|', '&', '$', '`', '<', '>', '\n', '\r', '\\', '(', ')'])
+    };
+    report.footers.retain(|(_, line)| written_by_us(line));
 }
 
 fn done(mut ran: Ran, inputs: &Inputs, log: &Log) -> Result<Done> {
