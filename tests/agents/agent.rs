@@ -31,7 +31,7 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
             // call [server/]tool args: asks, and says what was answered.
             "call" => {
                 let answer = servers.ask(rest, 0);
-                writeln!(std::io::stdout(), "{}", answer["result"]).unwrap();
+                say(answer["result"]);
             }
             // The same by a second process of the server.
             "again" => drop(servers.ask(rest, 1)),
@@ -42,21 +42,21 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
                 let (tool, args) = rest.split_once(' ').unwrap_or((rest, "{}"));
                 let args: Value = serde_json::from_str(args).unwrap();
                 let answer = post(&std::env::var("GAIT_TOOLS_URL").unwrap(), &json!({"tool": tool, "args": args}));
-                writeln!(std::io::stdout(), "{answer}").unwrap();
+                say(answer);
             }
             "url" => {
                 let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "lookup", "arguments": {"order": 7}}});
                 let answer = post(&std::env::var(rest).unwrap(), &call);
-                writeln!(std::io::stdout(), "{answer}").unwrap();
+                say(answer);
             }
             "close" => servers = Servers::default(),
-            "show" => writeln!(std::io::stdout(), "{rest}={}", std::env::var(rest).unwrap_or_default()).unwrap(),
+            "show" => say(format!("{rest}={}", std::env::var(rest).unwrap_or_default())),
             "storm" => {
                 for _ in 0..30 {
                     servers.ask(rest, 0);
                 }
             }
-            "cwd" => writeln!(std::io::stdout(), "{}", std::env::current_dir().unwrap().display()).unwrap(),
+            "cwd" => say(std::env::current_dir().unwrap().display()),
             // Only in this trial.
             "only" => {
                 let (trial, code) = rest.split_once(" exit ").unwrap();
@@ -68,16 +68,16 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
                 let (from, variable) = rest.split_once(' ').unwrap();
                 std::fs::copy(from, std::env::var(variable).unwrap()).map(drop).unwrap();
             }
-            "say" => writeln!(std::io::stdout(), "{rest}").unwrap(),
-            "complain" => writeln!(std::io::stderr(), "{rest}").unwrap(),
+            "say" => say(rest),
+            "complain" => std::io::stderr().write_all(format!("{rest}\n").as_bytes()).unwrap(),
             "repeat" => {
                 let mut text = String::new();
                 std::io::stdin().read_to_string(&mut text).unwrap();
-                writeln!(std::io::stdout(), "{text}").unwrap();
+                say(text);
             }
             "env" => {
                 let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-                writeln!(std::io::stdout(), "{}", names.join("\n")).unwrap();
+                say(names.join("\n"));
             }
             "exit" => return Some(ExitCode::from(rest.parse::<u8>().unwrap())),
             "deaf" => drop(signal_hook::iterator::Signals::new([15]).unwrap()),
@@ -91,20 +91,30 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
                 Command::new(&argv[0]).args(&argv[1..3]).arg(rest).status().unwrap();
             }
             "leave" => {
-                let file = &script[1];
-                let argv = argv(&["deaf", &format!("pid {file}"), "hang"]);
-                let mut command = Command::new(&argv[0]);
-                command.args(&argv[1..]).process_group(0).stdin(Stdio::null());
-                command.spawn().unwrap();
-                while std::fs::read_to_string(file).unwrap_or_default().is_empty() {
-                    std::thread::yield_now();
-                }
+                leave(&script[1]);
                 return Some(ExitCode::SUCCESS);
             }
             other => panic!("no such step: {other}"),
         }
     }
     Some(ExitCode::SUCCESS)
+}
+
+fn say(text: impl std::fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").unwrap();
+}
+
+/// Starts a process that does not listen to anybody, in a group of its own, and waits until it has told its id in `file`.
+#[expect(clippy::zombie_processes, reason = "to be left behind is what it is for")]
+fn leave(file: &str) {
+    let argv = argv(&["deaf", &format!("pid {file}"), "hang"]);
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]).process_group(0).stdin(Stdio::null());
+    command.spawn().unwrap();
+    while std::fs::read_to_string(file).unwrap_or_default().is_empty() {
+        std::thread::yield_now();
+    }
 }
 
 /// The body of the answer to a POST.
@@ -146,7 +156,7 @@ fn serve() -> ExitCode {
                 json!({"content": [{"type": "text", "text": text}]})
             }
         };
-        writeln!(std::io::stdout(), "{}", json!({"jsonrpc": "2.0", "id": message["id"], "result": result})).unwrap();
+        say(json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
     }
     ExitCode::SUCCESS
 }

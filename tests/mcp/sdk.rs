@@ -92,10 +92,11 @@ fn greeter(tls: Option<TlsAcceptor>, config: StreamableHttpServerConfig) -> u16 
                 tokio::spawn(async move {
                     match tls {
                         // A client that does not trust us is gone already.
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => drop(http.serve_connection(TokioIo::new(stream), service).await),
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                drop(http.serve_connection(TokioIo::new(stream), service).await);
+                            }
+                        }
                         None => drop(http.serve_connection(TokioIo::new(stream), service).await),
                     }
                 });
