@@ -31,7 +31,7 @@ pub fn play(args: &[String]) -> Option<ExitCode> {
             // call [server/]tool args: asks, and says what was answered.
             "call" => {
                 let answer = servers.ask(rest, 0);
-                say(answer["result"]);
+                say(&answer["result"]);
             }
             // The same by a second process of the server.
             "again" => drop(servers.ask(rest, 1)),
