@@ -67,7 +67,7 @@ fn unknown_keys_are_reported_with_place_and_neighbour() {
         ]
     );
     // What later versions will know is unknown as long as nothing comes of it.
-    let text = "defaults: { trials: 2 }\nfixtures: [{ name: a, runpack: a.zip, policy: {} }]";
+    let text = "defaults: { trials: 2 }\nfixtures: [{ name: a, runpack: a.zip, later: {} }]";
     assert_eq!(parsed(text).unwrap().warnings.len(), 1);
 }
 
