@@ -148,6 +148,8 @@ EOF
 
 # over-budget: the run of retry-storm, with fewer calls in the budget than it has.
 copy retry-storm over-budget
+# refund-over-limit: the run of drifted-candidate, under a policy that wants such a refund approved.
+copy drifted-candidate refund-over-limit
 # unwanted-mail: the run of refund-incident, under a grader that wants no mail sent.
 copy refund-incident unwanted-mail
 
@@ -168,7 +170,7 @@ EOF
 fixture damaged-pack
 printf 'X' | dd of=fixtures/damaged-pack/runpack.zip bs=1 seek=100 conv=notrunc 2>/dev/null
 
-red="drifted-candidate skipped-lookup refund-first over-budget unwanted-mail hidden-call damaged-pack"
+red="drifted-candidate skipped-lookup refund-first over-budget refund-over-limit unwanted-mail hidden-call damaged-pack"
 
 for name in $green; do rm -rf "$here/$name"; mv "fixtures/$name" "$here/$name"; done
 mkdir -p "$here/red"

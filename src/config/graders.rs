@@ -1,4 +1,4 @@
-//! The graders a fixture adds in `gait.yaml`: a `budget`, and programs of one's own under `graders`.
+//! The graders a fixture adds in `gait.yaml`: a `budget`, a `policy`, and programs of one's own under `graders`.
 
 use crate::config::agent;
 use crate::config::document::{Document, Fields, Node, Place};
@@ -13,6 +13,29 @@ pub struct Budget {
     pub max_calls: Option<u64>,
     /// Wall time of the agent.
     pub max_seconds: Option<f64>,
+}
+
+/// The policy that recorded calls and today's are held against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyFile {
+    /// Absolute or relative to the working directory.
+    pub path: Utf8PathBuf,
+    /// Where its name stands.
+    pub place: Place,
+}
+
+impl PolicyFile {
+    /// Reads the mapping `node`, its `file` relative to the folder of the document; unknown keys go to `warnings`.
+    pub fn read(document: &Document, node: &Node, warnings: &mut Vec<String>) -> Result<Self> {
+        let mut fields = document.fields(node, "`policy`")?;
+        let file = fields.text("file")?.filter(|file| !file.trim().is_empty());
+        let place = fields.node("file").map_or(node.place, |file| file.place);
+        let unknown = fields.unknown();
+        let missing = || document.error(node.place, "`policy` has to have a `file`");
+        let file = file.ok_or_else(|| unknown.first().map_or_else(missing, Error::invalid))?;
+        warnings.extend(unknown);
+        Ok(Self { path: agent::beside(document, file), place })
+    }
 }
 
 /// A program that judges runs.

@@ -2,7 +2,7 @@
 
 use crate::config::agent::Agent;
 use crate::config::document::{Document, Fields, Node, Place};
-use crate::config::graders::{Budget, Program};
+use crate::config::graders::{Budget, PolicyFile, Program};
 use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;
@@ -57,6 +57,8 @@ pub struct Settings {
     pub rules: Option<Match>,
     /// Adds the grader `budget`.
     pub budget: Option<Budget>,
+    /// Adds the grader `policy_verdicts`.
+    pub policy: Option<PolicyFile>,
     /// Graders of one's own.
     pub graders: Option<Vec<Program>>,
     /// How today's behaviour is produced.
@@ -70,8 +72,9 @@ impl Settings {
         let min_pass = rules::whole(document, fields, "min_pass", 1)?;
         let agent = fields.node("agent").map(|node| Agent::read(document, node, warnings)).transpose()?;
         let budget = fields.node("budget").map(|node| Budget::read(document, node, warnings)).transpose()?;
+        let policy = fields.node("policy").map(|node| PolicyFile::read(document, node, warnings)).transpose()?;
         let graders = Program::read(document, fields, warnings)?;
-        Ok(Self { trials, min_pass, rules, agent, budget, graders })
+        Ok(Self { trials, min_pass, rules, agent, budget, policy, graders })
     }
 
     /// These settings, and where they say nothing, `defaults`.
@@ -90,6 +93,7 @@ impl Settings {
             rules,
             agent,
             budget: self.budget.or(defaults.budget),
+            policy: self.policy.or_else(|| defaults.policy.clone()),
             graders: self.graders.or_else(|| defaults.graders.clone()),
         }
     }

@@ -17,6 +17,14 @@ pub struct Caller {
     pub risk_class: String,
 }
 
+impl Default for Caller {
+    /// Who `policy backtest` takes it to be, unless told otherwise.
+    fn default() -> Self {
+        let [identity, workspace, risk_class] = ["recorded", "/workspace", "low"].map(str::to_owned);
+        Self { identity, workspace, risk_class }
+    }
+}
+
 /// A call as a run recorded it. `args` is JSON of an object; none is no arguments.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'r> {

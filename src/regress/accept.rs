@@ -336,6 +336,7 @@ fn judged(fixture: &Fixture, trials: &mut Vec<Trial>, shown: &[ShownTrial], chos
         fixture,
         origin: Origin::Flag,
         trials: std::mem::take(trials),
+        policy: None,
         require_candidate: false,
         unchanged: false,
     };

@@ -1,5 +1,6 @@
 //! What a grader is given, and what it answers.
 
+use crate::gate::policy::Policy;
 use crate::kernel::error::Error;
 use crate::regress::candidate::Origin;
 use crate::regress::fixture::Fixture;
@@ -9,6 +10,7 @@ use crate::runpack::read::Pack;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One candidate, loaded once for every grader.
@@ -55,6 +57,8 @@ pub struct Subject<'a> {
     pub origin: Origin,
     /// None where nothing produced a candidate.
     pub trials: Vec<Trial>,
+    /// What calls are held against, for graders that do.
+    pub policy: Option<Arc<Policy>>,
     /// Having no candidate fails.
     pub require_candidate: bool,
     /// See [`crate::regress::judge::Rules`].

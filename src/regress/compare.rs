@@ -72,18 +72,30 @@ impl Comparison {
     }
 }
 
-/// Compares the calls of two runs under `rules`; `allowed` accepts too.
-pub fn compare(baseline: &[Call], candidate: &[Call], rules: &Rules, allowed: &Allowed) -> Comparison {
-    let links = |calls| if rules.bind { Links::of(calls) } else { Links::default() };
-    let (left, right) = (links(baseline), links(candidate));
+/// Every call of both runs in a pair or alone, as `rules` have it.
+pub fn pairs(baseline: &[Call], candidate: &[Call], rules: &Rules) -> Vec<Pair> {
+    aligned([baseline, candidate], rules, [&links_of(baseline, rules), &links_of(candidate, rules)])
+}
+
+fn links_of(calls: &[Call], rules: &Rules) -> Links {
+    if rules.bind { Links::of(calls) } else { Links::default() }
+}
+
+fn aligned([baseline, candidate]: [&[Call]; 2], rules: &Rules, [left, right]: [&Links; 2]) -> Vec<Pair> {
     let mut names = Names::default();
-    let a = features::of(baseline, rules, &left, &mut names);
-    let mut b = features::of(candidate, rules, &right, &mut names);
+    let a = features::of(baseline, rules, left, &mut names);
+    let mut b = features::of(candidate, rules, right, &mut names);
     // A call the recording had no answer to is no recorded one, whatever else is asked.
     for (features, _) in b.iter_mut().zip(candidate).filter(|(_, call)| call.loose) {
         features.stand_alone(&mut names);
     }
-    let pairs = align::align(&a, &b, rules.order == Order::Strict);
+    align::align(&a, &b, rules.order == Order::Strict)
+}
+
+/// Compares the calls of two runs under `rules`; `allowed` accepts too.
+pub fn compare(baseline: &[Call], candidate: &[Call], rules: &Rules, allowed: &Allowed) -> Comparison {
+    let (left, right) = (links_of(baseline, rules), links_of(candidate, rules));
+    let pairs = aligned([baseline, candidate], rules, [&left, &right]);
     let partners = pairs.iter().filter_map(|pair| Some((pair.baseline?, pair.candidate?))).collect();
     let judge = Judge { baseline, candidate, rules, allowed, links: left, partners };
     let mut views = HashMap::new();

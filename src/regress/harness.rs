@@ -80,11 +80,12 @@ pub fn plan(options: Options) -> Result<Plan> {
         return Err(Error::invalid(unknown.clone()).hint("mend or remove the key, or run without --strict"));
     }
     suite.refuse_grader_names(&graders::TAKEN)?;
+    let policies = graders::policies(&suite)?;
     let fixtures = discover::discover(&suite)?;
     let candidates = Given::parse(&options.candidates, options.candidate_dir.as_deref(), &fixtures)?;
     let (require_candidate, unchanged) = (options.require_candidate || options.unchanged, options.unchanged);
     let agents = Setup { key: None, lenient: unchanged, steps: options.steps };
-    let rules = Rules { demands: options.demands, candidates, require_candidate, agents, unchanged };
+    let rules = Rules { demands: options.demands, candidates, require_candidate, agents, unchanged, policies };
     let mut fixtures = select::select(fixtures, &options.filters);
     if unchanged {
         fixtures.iter_mut().for_each(|selected| selected.graders.retain(|grader| grader == "diff"));

@@ -9,7 +9,7 @@ use crate::regress::candidate::{self, Candidates, Given, Origin};
 use crate::regress::case::{Subject, Trial, Verdict, shell_word};
 use crate::regress::discover::Listed;
 use crate::regress::fixture::{Demands, Fixture, Unloadable};
-use crate::regress::graders::{self, Grader, LOAD};
+use crate::regress::graders::{self, Grader, LOAD, Policies};
 use crate::regress::mishap::{Cause, Mishap};
 use crate::report::model::{Case, Grade, Status};
 use crate::runpack::read::Pack;
@@ -28,6 +28,8 @@ pub struct Rules {
     pub agents: Setup,
     /// Whether the baseline can be reproduced is asked, not whether what differs is accepted.
     pub unchanged: bool,
+    /// What fixtures name under `policy`.
+    pub policies: Policies,
 }
 
 /// A fixture judged.
@@ -111,7 +113,8 @@ fn subject<'a>(fixture: &'a Fixture, rules: &Rules, exercising: bool) -> Subject
     };
     let trials = trials.into_iter().map(load).collect();
     drop(lock);
-    Subject { fixture, origin, trials, require_candidate: rules.require_candidate, unchanged: rules.unchanged }
+    let policy = fixture.settings.policy.as_ref().and_then(|named| rules.policies.get(&named.path).cloned());
+    Subject { fixture, origin, trials, policy, require_candidate: rules.require_candidate, unchanged: rules.unchanged }
 }
 
 fn load(path: &Utf8PathBuf, trust: &Trust) -> Result<Pack, Error> {

@@ -53,13 +53,17 @@ pub fn list_digest(fixture_set: &str, fixtures: &[Selected]) -> Result<String> {
 /// Digest of what decides verdicts: the config's text (whatever its line ends), flags, and who judges. Where candidates
 /// come from is each machine's own business.
 pub fn rules_digest(config: &str, rules: &Rules) -> Result<String> {
-    let Rules { demands, require_candidate, unchanged, candidates: _, agents: _ } = rules;
+    let Rules { demands, require_candidate, unchanged, policies, candidates: _, agents: _ } = rules;
     let key = match &demands.trust {
         Trust::Given(key) => Some(key.id()),
         Trust::Known(_) => None,
     };
     let config = config.replace("\r\n", "\n");
     let flags = (require_candidate, unchanged, demands.require_signature, demands.strict);
-    let told = (PRODUCER, config, flags, key);
-    Ok(Digest::of(&canon::of(&told)?).to_string())
+    let policies = policies.values().map(|policy| Ok(policy.digest()?.to_string())).collect::<Result<Vec<_>>>()?;
+    let told = match policies.is_empty() {
+        true => canon::of(&(PRODUCER, config, flags, key))?,
+        false => canon::of(&(PRODUCER, config, flags, key, policies))?,
+    };
+    Ok(Digest::of(&told).to_string())
 }

@@ -7,6 +7,7 @@ mod config;
 mod graders;
 mod optimal;
 mod pairs;
+mod policy;
 mod refund;
 mod rules;
 mod runs;

@@ -77,7 +77,7 @@ fn rules(fixture: &Fixture, unchanged: bool) -> Option<Rules> {
 pub fn alike(fixture: &Fixture, baseline: &Pack, candidate: &Pack) -> bool {
     let allowed = Allowed::of(&fixture.metadata.diff_allow_changed_files);
     let (origin, trials, rules) = (Origin::Flag, Vec::new(), rules(fixture, false));
-    let subject = Subject { fixture, origin, trials, require_candidate: false, unchanged: false };
+    let subject = Subject { fixture, origin, trials, policy: None, require_candidate: false, unchanged: false };
     compared(&subject, [baseline, candidate], &allowed, rules.as_ref())
         .is_ok_and(|verdict| verdict.reason_codes.is_empty())
 }
