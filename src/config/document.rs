@@ -7,6 +7,7 @@ use crate::kernel::json::scan::{self, Shape, Tape};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A place in a file, both 1-based; columns count characters.
@@ -258,10 +259,7 @@ impl<'d> Fields<'d> {
 
     /// Errors where there is a key that nobody asked for.
     pub fn refuse_unknown(&self) -> Result<()> {
-        let strange = self.members.iter().find(|member| !self.known.contains(&member.key.as_str()));
-        let Some(member) = strange else { return Ok(()) };
-        let guess = self.nearest(&member.key).map_or_else(String::new, |key| format!(", did you mean `{key}`?"));
-        Err(self.document.error(member.place, format!("unknown key `{}`{guess}", member.key.escape_debug())))
+        self.strange().next().map_or(Ok(()), |member| Err(self.document.error(member.place, self.remark(member))))
     }
 
     /// A list of texts.
@@ -270,33 +268,35 @@ impl<'d> Fields<'d> {
             Value::Text(text) => Ok(text.as_str()),
             other => Err(self.document.error(node.place, format!("`{key}` lists texts, not {}", other.kind()))),
         };
-        let items = self.members.iter().find(|member| member.key == key);
-        match items.map(|member| &member.node.value) {
-            Some(Value::List(items)) => {
-                self.known.push(key);
-                items.iter().map(text).collect()
-            }
-            _ => self.list(key).map(|_| Vec::new()),
-        }
+        self.list(key)?.iter().map(text).collect()
     }
 
-    /// What nobody asked for, one line each: place, key, and the known key it resembles.
+    /// What nobody asked for, one line each: place, key, and what could have been meant.
     pub fn unknown(&self) -> Vec<String> {
-        let strange = self.members.iter().filter(|member| !self.known.contains(&member.key.as_str()));
-        strange
-            .map(|member| {
-                let Place { line, column } = member.place;
-                let guess =
-                    self.nearest(&member.key).map_or_else(String::new, |key| format!(", did you mean `{key}`?"));
-                format!("{}:{line}:{column}: unknown key `{}`{guess}", self.document.path, member.key.escape_debug())
-            })
-            .collect()
+        let line = |member: &Member| {
+            let Place { line, column } = member.place;
+            format!("{}:{line}:{column}: {}", self.document.path, self.remark(member))
+        };
+        self.strange().map(line).collect()
     }
 
     /// The keys nobody asked for.
     pub fn unknown_keys(&self) -> Vec<&'d str> {
-        let keys = self.members.iter().map(|member| member.key.as_str());
-        keys.filter(|key| !self.known.contains(key)).collect()
+        self.strange().map(|member| member.key.as_str()).collect()
+    }
+
+    fn strange(&self) -> impl Iterator<Item = &'d Member> {
+        self.members.iter().filter(|member| !self.known.contains(&member.key.as_str()))
+    }
+
+    /// That a key is unknown, and the one it resembles or else all there are.
+    fn remark(&self, member: &Member) -> String {
+        let key = member.key.escape_debug();
+        if let Some(near) = self.nearest(&member.key) {
+            return format!("unknown key `{key}`, did you mean `{near}`?");
+        }
+        let known = Vec::from_iter(BTreeSet::from_iter(self.known.iter().copied()));
+        format!("unknown key `{key}`, expected one of {}", known.join(", "))
     }
 
     fn nearest(&self, key: &str) -> Option<&'static str> {

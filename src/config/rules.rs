@@ -122,14 +122,16 @@ impl Match {
     }
 }
 
-const ORDERS: [(&str, Order); 4] = [
+/// The words of `order`.
+pub const ORDERS: [(&str, Order); 4] = [
     ("strict", Order::Strict),
     ("unordered", Order::Unordered),
     ("subset", Order::Subset),
     ("superset", Order::Superset),
 ];
 
-const NORMS: [(&str, Norm); 5] = [
+/// The words of `norm`.
+pub const NORMS: [(&str, Norm); 5] = [
     ("path", Norm::Path),
     ("uuid", Norm::Uuid),
     ("time", Norm::Time),

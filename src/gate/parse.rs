@@ -65,7 +65,8 @@ struct Reader<'d> {
     warnings: Vec<String>,
 }
 
-const ACTIONS: [Verdict; 2] = [Verdict::Block, Verdict::RequireApproval];
+/// What a constraint or a freeze window may do to a call.
+pub const ACTIONS: [Verdict; 2] = [Verdict::Block, Verdict::RequireApproval];
 
 impl<'d> Reader<'d> {
     fn scalar(&self, fields: &mut Fields<'d>, key: &'static str) -> Result<Option<(Place, String)>> {
@@ -325,7 +326,8 @@ impl<'d> Reader<'d> {
     }
 }
 
-const REQUIRED: [&str; 4] = ["targets", "arg_provenance", "endpoint_class", "delegation"];
+/// What `fail_closed.required_fields` may name.
+pub const REQUIRED: [&str; 4] = ["targets", "arg_provenance", "endpoint_class", "delegation"];
 
 fn fill(text: &mut String, default: &str) {
     if text.is_empty() {

@@ -9,7 +9,8 @@ use crate::kernel::fs;
 use crate::kernel::json::path::JsonPath;
 use crate::kernel::json::tree::Json;
 
-const WORDS: [&str; 13] =
+/// The conditions there are.
+pub const WORDS: [&str; 13] =
     ["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "glob", "regex", "under", "not_under", "exists"];
 /// Largest compiled regular expression, in bytes.
 const REGEX_LIMIT: usize = 1 << 20;

@@ -1,4 +1,6 @@
 //! Makes the data the benchmarks run on: `bench-data input CALLS [SHIFT]` prints a record input of so many calls.
+//!
+//! `bench-data gate POLICY INTENT` decides the intent many times in process and prints the 99th percentile in microseconds.
 
 use std::io::{BufWriter, Write};
 
@@ -39,6 +41,9 @@ impl Dice {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if std::env::args().nth(1).as_deref() == Some("gate") {
+        return gate();
+    }
     let mut args = std::env::args().skip(2);
     let calls: u64 = args.next().ok_or("usage: bench-data input CALLS [SHIFT]")?.parse()?;
     let shift: u64 = args.next().map_or(Ok(0), |text| text.parse())?;
@@ -72,5 +77,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         write!(out, "],")?;
     }
     writeln!(out, r#""capture_mode":"raw"}}"#)?;
+    Ok(())
+}
+
+fn gate() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(2);
+    let (policy, intent) = args.next().zip(args.next()).ok_or("usage: bench-data gate POLICY INTENT")?;
+    let policy = gait::gate::parse::read(&policy)?;
+    let intent = gait::gate::intent::Intent::parse(&std::fs::read(intent)?)?;
+    let at = gait::kernel::clock::Timestamp::date(2026, 1, 1);
+    let mut times = Vec::new();
+    for _ in 0..20_000 {
+        let start = std::time::Instant::now();
+        std::hint::black_box(gait::gate::evaluate::evaluate(&policy, std::hint::black_box(&intent), &at));
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    println!("{:.1}", times[times.len() * 99 / 100].as_nanos() as f64 / 1000.0);
     Ok(())
 }

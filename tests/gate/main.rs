@@ -5,6 +5,8 @@
 mod digests;
 mod kit;
 mod limits;
+mod schemas;
+mod shapes;
 mod spellings;
 mod templates;
 mod tokens;
