@@ -4,7 +4,9 @@ use crate::config::document::{Document, Place};
 use crate::gate::model::Verdict;
 use crate::gate::policy::Rule;
 use crate::kernel::error::Result;
+use crate::kernel::json::canon;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Remarks about rules in the order they are tried, one line each.
 ///
@@ -14,6 +16,7 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
     let mut say = |place: &Place, what: String| remarks.push(format!("{}:{}: {what}", document.path, place.line));
     let mut names: HashMap<&str, usize> = HashMap::new();
     let mut counters: HashMap<(&str, &str), &str> = HashMap::new();
+    let mut matches: HashMap<_, &Rule> = HashMap::new();
     for (at, (rule, place)) in rules.iter().enumerate() {
         let name = &rule.name;
         if names.insert(name, at).is_some() {
@@ -43,19 +46,16 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
                 return Err(document.error(*place, what));
             }
         }
-        hidden(&rules[..at], (rule, place), &mut say);
+        match matches.entry(canon::of(&rule.matching)?) {
+            Entry::Vacant(free) => _ = free.insert(rule),
+            Entry::Occupied(earlier) => say(place, hidden(earlier.get(), rule)),
+        }
     }
     Ok(remarks)
 }
 
-/// A rule behind one that takes all its calls.
-fn hidden(before: &[(Rule, Place)], (rule, place): (&Rule, &Place), say: &mut impl FnMut(&Place, String)) {
-    // Rules are many, those with the same first tool few.
-    let first = rule.matching.tool_names.first();
-    let same = |earlier: &&(Rule, Place)| {
-        earlier.0.matching.tool_names.first() == first && earlier.0.matching == rule.matching
-    };
-    let Some((earlier, _)) = before.iter().find(same) else { return };
+/// What is said of a rule behind one that takes all its calls.
+fn hidden(earlier: &Rule, rule: &Rule) -> String {
     let (name, other) = (&rule.name, &earlier.name);
     let contradict = earlier.priority == rule.priority && earlier.effect != rule.effect && other != name;
     let why = if contradict {
@@ -63,5 +63,5 @@ fn hidden(before: &[(Rule, Place)], (rule, place): (&Rule, &Place), say: &mut im
     } else {
         String::new()
     };
-    say(place, format!("rule {name:?} never decides: {other:?} matches the same calls before it{why}"));
+    format!("rule {name:?} never decides: {other:?} matches the same calls before it{why}")
 }

@@ -88,7 +88,7 @@ fn gate() -> Result<(), Box<dyn std::error::Error>> {
     let at = gait::kernel::clock::Timestamp::date(2026, 1, 1);
     let mut times = Vec::new();
     for _ in 0..20_000 {
-        let start = std::time::Instant::now();
+        let start = gait::kernel::clock::Stopwatch::start();
         std::hint::black_box(gait::gate::evaluate::evaluate(&policy, std::hint::black_box(&intent), &at));
         times.push(start.elapsed());
     }

@@ -53,9 +53,12 @@ fn unknown_keys_are_shown_with_place_and_neighbour() {
             "gait.yaml:1:61: unknown key `Runpack`, did you mean `runpack`?",
             r#"{"fixtures":[{"name":"a","runpack":"fixtures/a/runpack.zip","Runpack":1}]}"#,
         ),
-        ("gait.yaml:2:1: unknown key `zzz`", "fixtures: [{name: a, runpack: fixtures/a/runpack.zip}]\nzzz: 1\n"),
         (
-            "gait.yaml:1:1: unknown key `\\u{1b}[31m`",
+            "gait.yaml:2:1: unknown key `zzz`, expected one of defaults, discover, fixture_set, fixtures, schema_id, schema_version",
+            "fixtures: [{name: a, runpack: fixtures/a/runpack.zip}]\nzzz: 1\n",
+        ),
+        (
+            "gait.yaml:1:1: unknown key `\\u{1b}[31m`, expected one of defaults, discover, fixture_set, fixtures, schema_id, schema_version",
             "\"\\e[31m\": 1\nfixtures: [{name: a, runpack: fixtures/a/runpack.zip}]\n",
         ),
     ];
