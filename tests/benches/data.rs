@@ -93,6 +93,7 @@ fn gate() -> Result<(), Box<dyn std::error::Error>> {
         times.push(start.elapsed());
     }
     times.sort_unstable();
-    println!("{:.1}", times[times.len() * 99 / 100].as_nanos() as f64 / 1000.0);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{:.1}", times[times.len() * 99 / 100].as_nanos() as f64 / 1000.0)?;
     Ok(())
 }

@@ -124,6 +124,7 @@ fn whole(name: &str) -> Value {
                 "match": {"tools": {"t": {"args": {"$.a": {"within": 1}}, "count": {"eq": 1}}}},
                 "agent": {"command": ["a"]},
                 "budget": {"max_calls": 1},
+                "policy": {"file": "p.yaml"},
                 "graders": [{"name": "g", "command": ["g"]}],
             });
             let mut fixture = json!({"name": "f", "runpack": "f.zip"});

@@ -317,6 +317,7 @@ fn settings() -> Vec<Key> {
         ("match", differences(), "which differences from the recorded run are accepted"),
         ("agent", agent, "the program that is run now"),
         ("budget", budget, "how much a run may take"),
+        ("policy", mapping(vec![("file*", text(), "path of a policy")]), "the policy its calls are held against"),
         ("graders", list(grader), "programs of one's own that judge runs"),
     ]
 }
