@@ -60,12 +60,8 @@ pub fn check(
     keys: &[PublicKey],
     now: &Timestamp,
 ) -> Result<Result<String, &'static str>> {
-    let token = match token.clone().normalised() {
-        Ok(token) => token,
-        Err(code) => return Ok(Err(code)),
-    };
-    let signer = match token.signer(keys)? {
-        Ok(signer) => signer,
+    let (token, signer) = match token.proven(keys)? {
+        Ok(proven) => proven,
         Err(code) => return Ok(Err(code)),
     };
     let grant = &token.grant;

@@ -109,8 +109,17 @@ impl<G: Grant> Token<G> {
         if whole && self.grant.normalise() { Ok(self) } else { Err(G::INVALID) }
     }
 
+    /// The token normalised, and the id of that one of `keys` which signed it; or a reason code.
+    pub fn proven(&self, keys: &[PublicKey]) -> Result<Result<(Self, String), &'static str>> {
+        let token = match self.clone().normalised() {
+            Ok(token) => token,
+            Err(code) => return Ok(Err(code)),
+        };
+        Ok(token.signer(keys)?.map(|signer| (token, signer)))
+    }
+
     /// Whether one of `keys` signed exactly this normalised token: that key's id, or a reason code.
-    pub fn signer(&self, keys: &[PublicKey]) -> Result<Result<String, &'static str>> {
+    fn signer(&self, keys: &[PublicKey]) -> Result<Result<String, &'static str>> {
         let Some(signature) = &self.signature else { return Ok(Err(G::UNSIGNED)) };
         let digest = self.signable()?;
         let signer = keys.iter().find(|key| envelope::verify_with(key, &signature.known, digest).is_ok());
