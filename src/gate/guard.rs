@@ -147,8 +147,14 @@ fn prove(
         if let Some(at) = fitting.iter().find(|at| !proven[**at]) {
             proven[*at] = true;
         }
+        // What is wrong with a token is what keeps it from the link it names.
+        let named = |want: &Expected| {
+            let grant = &token.grant;
+            want.delegator == grant.delegator_identity.trim() && want.delegate == grant.delegate_identity.trim()
+        };
+        let about = wanted.iter().position(named).unwrap_or_default();
         let fault = match fitting.is_empty() {
-            true => checks.into_iter().find_map(Result::err),
+            true => checks.into_iter().nth(about).and_then(Result::err),
             false => None,
         };
         match fault {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod backtest;
+mod cases;
+mod delegations;
 mod digests;
 mod kit;
 mod limits;
@@ -10,3 +13,8 @@ mod shapes;
 mod spellings;
 mod templates;
 mod tokens;
+
+/// Recorded runs, and transcripts of what is said of them.
+#[path = "../cli/kit.rs"]
+#[expect(dead_code, reason = "not every helper is needed here")]
+mod cli;
