@@ -43,12 +43,14 @@ struct Decimal<'t> {
 impl<'t> Decimal<'t> {
     fn of(text: &'t str) -> Self {
         let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let exponent = exponent.trim_start_matches('+').parse::<i64>().unwrap_or_default();
+        // An exponent beyond i64 is as large or as small as one can be.
+        let extreme = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+        let exponent = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(extreme);
         let digits = number.trim_start_matches(['-', '+']);
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
         let zeros = whole.bytes().chain(part.bytes()).take_while(|b| *b == b'0').count();
         let none = zeros == whole.len() + part.len();
-        let point = if none { i64::MIN } else { whole.len() as i64 - zeros as i64 + exponent };
+        let point = if none { i64::MIN } else { exponent.saturating_add(whole.len() as i64 - zeros as i64) };
         Self { negative: number.starts_with('-') && !none, whole, part, zeros, point }
     }
 

@@ -147,7 +147,7 @@ fn is_json(number: &str) -> bool {
 
 /// Why no value fulfils all of these, if none does.
 fn contradiction(conditions: &[Condition]) -> Option<String> {
-    let absent = conditions.contains(&Condition::Exists(false));
+    let absent = conditions.iter().any(|condition| matches!(condition, Condition::Exists(false)));
     if absent && conditions.len() > 1 {
         return Some("`exists: false` stands beside a condition on the value".to_owned());
     }

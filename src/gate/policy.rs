@@ -106,7 +106,7 @@ fn is_nought(number: &u64) -> bool {
 }
 
 /// Which calls a rule is about: every key that is set has to hold, one value of a list is enough.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Match {
     pub tool_names: Vec<String>,

@@ -9,7 +9,7 @@ use crate::gate::text;
 use crate::kernel::fs;
 
 /// The first condition of a match that does not hold.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Failing<'m> {
     /// The key of a list, or of a number, that nothing in the call fits.
     Key(&'static str),

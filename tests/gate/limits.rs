@@ -50,10 +50,13 @@ fn simulation_reads_the_counter_and_leaves_it() {
 fn mid_update(place: &Place) -> (Child, File) {
     let state = place.path("state");
     assert!(Command::new("mkfifo").arg(&state).status().unwrap().success());
-    let child = place.command(&format!("{EVAL} {STATE}")).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = place.command(&format!("{EVAL} {STATE}")).stdout(Stdio::null()).spawn().unwrap();
+    while !place.path("state.lock").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it takes the lock");
+        std::thread::yield_now();
+    }
     // Opens once the process reads.
     let pipe = File::options().write(true).open(&state).unwrap();
-    assert!(place.path("state.lock").exists());
     (child, pipe)
 }
 

@@ -4,6 +4,7 @@
 
 mod backtest;
 mod cases;
+mod conditions;
 mod delegations;
 mod digests;
 mod kit;
