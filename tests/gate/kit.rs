@@ -36,6 +36,11 @@ pub fn verdict(policy: &Policy, value: &Value) -> &'static str {
     decide(policy, value).verdict.word()
 }
 
+/// Whether a reason is among those told.
+pub fn has(said: &Value, code: &str) -> bool {
+    said["reason_codes"].as_array().unwrap().iter().any(|reason| reason == code)
+}
+
 /// A folder with the program in it.
 pub struct Place(tempfile::TempDir);
 
@@ -68,7 +73,13 @@ impl Place {
 
     /// Exit code and JSON of a command.
     pub fn run(&self, line: &str) -> (i32, Value) {
-        let Output { status, stdout, stderr } = self.command(&format!("{line} --json")).output().unwrap();
+        self.run_with(line, &[])
+    }
+
+    /// As [`Place::run`], with variables set.
+    pub fn run_with(&self, line: &str, env: &[(&str, &str)]) -> (i32, Value) {
+        let mut command = self.command(&format!("{line} --json"));
+        let Output { status, stdout, stderr } = command.envs(env.iter().copied()).output().unwrap();
         let answer = serde_json::from_slice(&stdout);
         (status.code().unwrap(), answer.unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&stderr))))
     }

@@ -5,10 +5,12 @@
 mod backtest;
 mod cases;
 mod conditions;
+mod credentials;
 mod delegations;
 mod digests;
 mod kit;
 mod limits;
+mod rules;
 mod schemas;
 mod shapes;
 mod spellings;

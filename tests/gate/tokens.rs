@@ -1,6 +1,6 @@
 //! Approvals reused, edited, expired, swapped, signed by the wrong key or twice by one: none of them lets a call through.
 
-use crate::kit::{Place, call};
+use crate::kit::{Place, call, has};
 use serde_json::{Value, json};
 
 const POLICY: &str = "
@@ -57,10 +57,6 @@ impl Bench {
         change(&mut value);
         self.place.file(name, value.to_string());
     }
-}
-
-fn has(said: &Value, code: &str) -> bool {
-    said["reason_codes"].as_array().unwrap().iter().any(|reason| reason == code)
 }
 
 #[test]
@@ -199,4 +195,83 @@ fn simulation_never_replaces_a_real_trace() {
     let trace = said["trace_path"].as_str().unwrap();
     assert!(trace.starts_with("simulated_trace_"));
     assert_eq!(place.json(trace)["violations"], json!(["simulate_mode_non_enforcing"]));
+}
+
+#[test]
+fn the_key_of_approvals_is_named_or_the_gate_s_own() {
+    let bench = Bench::new();
+    let eval = |tokens: &str, more: &str| {
+        let line = format!(
+            "gate eval --policy p.yaml --intent i.json --key-mode prod --private-key keys/gate_private.key --credential-broker stub \
+             --approval-token-chain {tokens} {more}"
+        );
+        bench.place.run(&line)
+    };
+    bench.approve("a.json", "ann", "gate", "");
+    bench.approve("b.json", "bob", "gate", "");
+    assert_eq!(eval("a.json,b.json", "").0, 0);
+    let (code, said) = eval("a.json,b.json", "--profile oss-prod");
+    assert_eq!(code, 6);
+    assert!(said["error"].as_str().unwrap().contains("explicit key to check approval with"), "{said}");
+    let (code, said) = eval("a.json,b.json", "--approval-public-key keys/ann_public.key");
+    assert_eq!((code, has(&said, "approval_token_signature_invalid")), (4, true), "{said}");
+    // Without a token too the key has to be named.
+    let (code, said) = bench.place.run("gate eval --policy p.yaml --intent i.json --credential-broker stub");
+    assert_eq!((code, has(&said, "approval_token_missing")), (4, true), "{said}");
+}
+
+#[test]
+fn an_approval_of_a_delegated_call_is_for_that_delegation() {
+    let bench = Bench::new();
+    let delegated = |who: &str| {
+        let mut call = call("pay", json!({"amount": 1}), json!([]));
+        call["delegation"] = json!({ "requester_identity": who, "scope_class": "w", "chain": [] });
+        call
+    };
+    bench.place.file("d.json", delegated("cid").to_string());
+    let (_, said) = bench.place.run("gate eval --policy p.yaml --intent d.json --trace-out d-trace.json");
+    let binding = bench.place.json("d-trace.json")["delegation_ref"]["chain_digest"].as_str().unwrap().to_owned();
+    let intent = said["intent_digest"].as_str().unwrap();
+    for (out, who, more) in [
+        ("a.json", "ann", format!("--delegation-binding-digest {binding}")),
+        ("b.json", "bob", format!("--delegation-binding-digest {binding}")),
+        ("loose.json", "bob", String::new()),
+        ("other.json", "bob", format!("--delegation-binding-digest {}", "a".repeat(64))),
+    ] {
+        bench.approve(out, who, "ann", &format!("--intent-digest {intent} {more}"));
+    }
+    assert_eq!(bench.eval("d.json", "a.json,b.json", "").0, 0);
+    for token in ["loose.json", "other.json"] {
+        let (code, said) = bench.eval("d.json", &format!("a.json,{token}"), "");
+        assert_eq!((code, has(&said, "approval_token_delegation_binding_mismatch")), (4, true), "{said}");
+    }
+}
+
+#[test]
+fn the_audit_says_what_became_of_each_approval() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "--scope x,*");
+    bench.approve("b.json", "bob", "eve", "");
+    let audit = |tokens: &str| {
+        bench.eval("i.json", tokens, "--approval-audit-out audit.json");
+        bench.place.json("audit.json")
+    };
+    let said = audit("a.json,b.json");
+    let told = |key: &str| said[key].clone();
+    assert_eq!(
+        (told("required_approvals"), told("valid_approvals"), told("approved")),
+        (json!(2), json!(1), json!(false))
+    );
+    assert_eq!(told("approvers"), json!(["ann"]));
+    let entries = said["entries"].as_array().unwrap();
+    let mut ids: Vec<&str> = entries.iter().map(|entry| entry["token_id"].as_str().unwrap()).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 2);
+    for entry in entries {
+        let good = entry["approver_identity"] == "ann";
+        assert_eq!((&entry["valid"], entry.get("error_code").is_none()), (&json!(good), good), "{entry}");
+        assert_eq!(entry["scope"], if good { json!(["*", "x"]) } else { json!(["tool:pay"]) });
+        assert_eq!(entry["reason_code"], "ok");
+    }
 }

@@ -19,6 +19,13 @@ const LARGE: &str = r#"{"tool":"refund","args":{"amount":500},"result":{"ok":tru
 const MAIL: &str = r#"{"tool":"mail","args":{},"result":{"ok":true}}"#;
 const REFUSED: &str = r#"{"tool":"refund","args":{"amount":5},"status":"blocked","result":{}}"#;
 
+/// What is told about a grade that fails.
+#[track_caller]
+fn told(grade: &Value, want: &str) {
+    let evidence = grade["evidence"].as_str().unwrap_or_default();
+    assert!(evidence.contains(want), "{want} not in {grade}");
+}
+
 fn judged(baseline: &[&str], today: &[&str], line: &str, code: i32) -> (Gait, Value) {
     let gait = Gait::new();
     gait.fixture("a", baseline);
@@ -51,6 +58,7 @@ fn another_verdict_is_told_with_both_rules() {
         "candidate": { "verdict": "block", "rule": "large", "by": "policy" },
     }]);
     assert_eq!(grade["details"]["verdicts"], want);
+    told(&grade, "call 1 refund: allow (no rule); today block (rule large)");
 }
 
 #[test]
@@ -59,6 +67,7 @@ fn a_call_more_has_to_be_one_the_gate_lets_pass() {
     let found = &grade["details"]["verdicts"][0];
     assert_eq!((&found["baseline"], &found["candidate_index"]), (&Value::Null, &json!(2)));
     assert_eq!(found["candidate"]["rule"], "no-mail");
+    told(&grade, "call 2 mail: not recorded; today require_approval (rule no-mail)");
     judged(&[MAIL], &[MAIL, SMALL], "--candidate today", 0);
 }
 
@@ -69,6 +78,7 @@ fn what_was_refused_stays_refused() {
         let (_, grade) = judged(&[REFUSED], &[SMALL], line, 5);
         let found = &grade["details"]["verdicts"][0];
         assert_eq!((&found["baseline"]["by"], &found["baseline"]["verdict"]), (&json!("record"), &json!("block")));
+        told(&grade, "call 1 refund: block as recorded; today allow (no rule)");
     }
 }
 
