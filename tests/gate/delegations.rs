@@ -224,6 +224,10 @@ fn a_token_that_is_not_for_this_call_does_not_count() {
         bench.blocked("i.json", "1.json,edited.json", STRICT, reason);
         bench.blocked("i.json", "edited.json", KEY, reason);
     }
+    // The reason is about the link that the token names, also beside one that resembles it.
+    let link = |to: &str| json!({ "delegator_identity": "bob", "delegate_identity": to, "scope_class": "w" });
+    bench.place.file("round.json", delegated("work", json!([link("bob"), link("cid")])).to_string());
+    bench.blocked("round.json", "no-intent.json", STRICT, "delegation_token_intent_mismatch");
     // One that cannot be read is an error after the decision is on record.
     let (code, said) = bench.eval("i.json", "1.json,2.json,gone.json", &format!("{STRICT} --trace-out t.json"));
     assert_eq!(code, 6, "{said}");

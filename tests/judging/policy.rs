@@ -22,8 +22,8 @@ const REFUSED: &str = r#"{"tool":"refund","args":{"amount":5},"status":"blocked"
 /// What is told about a grade that fails.
 #[track_caller]
 fn told(grade: &Value, want: &str) {
-    let evidence = grade["evidence"].as_str().unwrap_or_default();
-    assert!(evidence.contains(want), "{want} not in {grade}");
+    let told = grade["told"].as_str().unwrap();
+    assert!(told.contains(want), "{want} not in {told}");
 }
 
 fn judged(baseline: &[&str], today: &[&str], line: &str, code: i32) -> (Gait, Value) {
@@ -35,8 +35,9 @@ fn judged(baseline: &[&str], today: &[&str], line: &str, code: i32) -> (Gait, Va
         "suite/gait.yaml",
         "fixtures:\n- { name: a, runpack: fixtures/a/runpack.zip, policy: { file: policy.yaml } }\n",
     );
-    gait.run(&format!("regress run a/policy_verdicts --config suite/gait.yaml {line}")).code(code);
-    let grade = gait.json("regress_result.json")["graders"][0].clone();
+    let out = gait.run(&format!("regress run a/policy_verdicts --config suite/gait.yaml {line}")).code(code);
+    let mut grade = gait.json("regress_result.json")["graders"][0].clone();
+    grade["told"] = json!(out.stdout);
     (gait, grade)
 }
 
