@@ -8,6 +8,7 @@ mod conditions;
 mod credentials;
 mod delegations;
 mod digests;
+mod kill;
 mod kit;
 mod limits;
 mod rules;
@@ -16,6 +17,7 @@ mod shapes;
 mod spellings;
 mod templates;
 mod tokens;
+mod traces;
 
 /// Recorded runs, and transcripts of what is said of them.
 #[path = "../cli/kit.rs"]

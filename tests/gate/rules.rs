@@ -128,6 +128,7 @@ fn a_workspace_that_climbs_is_where_it_ends_up() {
     };
     for (prefix, workspace, proceeds, stopped) in [
         ("/w/", "/w/a", true, true),
+        ("/w/", "/w", false, false),
         ("/w/", "/x/w/", false, false),
         ("/w/", "/w/../x", false, true),
         ("/x/", "/w/../x", true, true),
