@@ -111,6 +111,13 @@ fn a_must_block_pack_is_met_only_when_every_call_of_it_is_stopped() {
         .collect();
     gait.run(&line(&format!("packs/bad.zip#{}", ids[0]))).code(0);
     gait.run(&line(&format!("packs/bad.zip#{}", ids[1]))).code(3);
+    // Several calls of it, in any order; one that proceeds is enough, and the whole pack takes in all.
+    let both = |ids: [&str; 2]| line(&ids.map(|id| format!("packs/bad.zip#{id}")).join(" "));
+    for two in [[&*ids[0], &*ids[1]], [&*ids[1], &*ids[0]]] {
+        gait.run(&both(two)).code(3).says(&["packs=2 calls=3", "must_block_allowed=1"]);
+    }
+    gait.run(&line(&format!("packs/bad.zip packs/bad.zip#{}", ids[0]))).code(3).says(&["must_block_allowed=1"]);
+    gait.run(&line(&format!("packs/bad.zip#{} packs/../packs/bad.zip#none", ids[0]))).code(6).says(&["has no call"]);
     gait.run(&line("packs/bad.zip#none")).code(6).says(&["packs/bad.zip has no call \"none\""]);
     // Their blocks are wanted, so none of them is a false one.
     let said = gait.run(&format!("{} --json --max-false-blocks 0", line("packs/worse.zip"))).code(0).json();
@@ -166,6 +173,7 @@ fn a_glob_names_what_it_says_and_no_pack_twice() {
         ("packs/a?.zip", 2),
         ("packs/a[2-9].zip packs/a2.zip", 1),
         ("packs/{a1,b1}.zip packs/a1.zip", 2),
+        ("packs/a1.zip ./packs/a1.zip packs/../packs/a1.zip ./packs/a1*", 1),
         ("*/*.zip", 6),
         ("*.zip", 1),
         ("packs/a4.txt", 1),
