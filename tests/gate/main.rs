@@ -11,6 +11,7 @@ mod digests;
 mod kill;
 mod kit;
 mod limits;
+mod rehearsals;
 mod rules;
 mod schemas;
 mod shapes;
