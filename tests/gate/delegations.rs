@@ -185,7 +185,7 @@ fn a_token_that_is_not_for_this_call_does_not_count() {
     let foreign = |more: String| format!("{} {more}", bench.bound);
     for (name, more, reason, strict_only) in [
         ("unbound", String::new(), "delegation_token_intent_mismatch", true),
-        ("no-intent", policy.clone(), "delegation_token_intent_mismatch", true),
+        ("no-intent", policy, "delegation_token_intent_mismatch", true),
         ("no-policy", intent.to_owned(), "delegation_token_policy_mismatch", true),
         ("other-intent", foreign(format!("--intent-digest {a}")), "delegation_token_intent_mismatch", false),
         ("other-policy", foreign(format!("--policy-digest {b}")), "delegation_token_policy_mismatch", false),
@@ -211,19 +211,17 @@ fn a_token_that_is_not_for_this_call_does_not_count() {
         bench.allowed("i.json", &format!("1.json,{out}"), STRICT);
     }
     // Edited, unsigned, with unsigned keys.
-    let edits: [(&str, fn(&mut Value)); 4] = [
-        ("delegation_token_signature_invalid", |token| token["scope"] = json!(["*"])),
-        ("delegation_token_signature_missing", |token| drop(token.as_object_mut().unwrap().remove("signature"))),
-        ("delegation_token_invalid", |token| token["note"] = json!("x")),
-        ("delegation_token_invalid", |token| token["delegator_identity"] = json!(" ")),
-    ];
-    for (reason, edit) in edits {
+    let edited = |reason: &str, edit: fn(&mut Value)| {
         let mut token = bench.place.json("2.json");
         edit(&mut token);
         bench.place.file("edited.json", token.to_string());
         bench.blocked("i.json", "1.json,edited.json", STRICT, reason);
         bench.blocked("i.json", "edited.json", KEY, reason);
-    }
+    };
+    edited("delegation_token_signature_invalid", |token| token["scope"] = json!(["*"]));
+    edited("delegation_token_signature_missing", |token| drop(token.as_object_mut().unwrap().remove("signature")));
+    edited("delegation_token_invalid", |token| token["note"] = json!("x"));
+    edited("delegation_token_invalid", |token| token["delegator_identity"] = json!(" "));
     // The reason is about the link that the token names, also beside one that resembles it.
     let link = |to: &str| json!({ "delegator_identity": "bob", "delegate_identity": to, "scope_class": "w" });
     bench.place.file("round.json", delegated("work", json!([link("bob"), link("cid")])).to_string());
