@@ -1,5 +1,6 @@
 //! A settings file as a tree of values that know where they stand, and errors that show it.
 
+use crate::config::place::{Offsets, Place, Places};
 use crate::config::scalar::{decimal, integer, looks_numeric};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
@@ -9,13 +10,6 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
 use std::fmt;
-
-/// A place in a file, both 1-based; columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub line: usize,
-    pub column: usize,
-}
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,14 +67,8 @@ pub struct Document {
     pub text: String,
     pub syntax: Syntax,
     pub root: Node,
-    /// How many characters stand before each line.
-    lines: Vec<usize>,
-    /// Where every [`STRIDE`]th character begins, in bytes.
-    marks: Vec<usize>,
+    offsets: Offsets,
 }
-
-/// Characters between two marks: a place is found without reading its whole line.
-const STRIDE: usize = 128;
 
 impl Document {
     /// Reads the file at `path`, at most `limit` bytes of UTF-8 with or without a byte-order mark.
@@ -98,23 +86,12 @@ impl Document {
                 Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
             },
         };
-        let (mut lines, mut marks) = (vec![0], Vec::new());
-        for (nth, (at, character)) in text.char_indices().enumerate() {
-            if nth % STRIDE == 0 {
-                marks.push(at);
-            }
-            if character == '\n' {
-                lines.push(nth + 1);
-            }
-        }
-        Ok(Self { path: path.to_owned(), text, syntax, root, lines, marks })
+        Ok(Self { path: path.to_owned(), offsets: Offsets::of(&text), text, syntax, root })
     }
 
     /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does.
     pub fn plain_at(&self, place: Place) -> Option<&str> {
-        let nth = self.lines.get(place.line.checked_sub(1)?)? + place.column.checked_sub(1)?;
-        let near = &self.text[*self.marks.get(nth / STRIDE)?..];
-        let word = &near[near.char_indices().nth(nth % STRIDE)?.0..];
+        let word = &self.text[self.offsets.at(&self.text, place)?..];
         let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
         let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
         plain.then_some(&word[..end])
@@ -322,7 +299,7 @@ impl<'d> Fields<'d> {
 
 fn from_json(text: &str) -> Result<Node> {
     let tape = scan::parse(text.as_bytes())?;
-    let mut places = Places { text, offset: 0, place: Place { line: 1, column: 1 } };
+    let mut places = Places::of(text);
     json_node(&tape, 0, &mut places, 0)
 }
 
@@ -366,26 +343,6 @@ fn number(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(integer) => Value::Integer(integer),
         Err(_) => Value::Float(text.parse().unwrap_or(f64::NAN)),
-    }
-}
-
-/// Offsets to places, asked for in ascending order.
-struct Places<'t> {
-    text: &'t str,
-    offset: usize,
-    place: Place,
-}
-
-impl Places<'_> {
-    fn at(&mut self, offset: usize) -> Place {
-        for character in self.text[self.offset..offset].chars() {
-            match character {
-                '\n' => self.place = Place { line: self.place.line + 1, column: 1 },
-                _ => self.place.column += 1,
-            }
-        }
-        self.offset = offset;
-        self.place
     }
 }
 
