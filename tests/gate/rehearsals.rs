@@ -1,6 +1,6 @@
 //! Policies side by side, one call told in a line, and what a policy's writer is warned of.
 
-use crate::kit::{Place, call, policy};
+use crate::kit::{Place, call, has, policy};
 use serde_json::{Value, json};
 
 fn place() -> Place {
@@ -163,4 +163,24 @@ fn a_doubtful_policy_is_remarked_on() {
     }
     let later = warned("- {name: a, priority: 1, effect: allow}\n- {name: b, priority: 2, effect: block}");
     assert!(later.ends_with("matches the same calls before it"), "{later}");
+}
+
+#[test]
+fn simulation_enforces_nothing_and_tells_what_would_have_been() {
+    let place = place();
+    for (effect, stops) in [("allow", false), ("dry_run", false), ("require_approval", true), ("block", true)] {
+        place.file("p.yaml", format!("rules: [{{name: r, effect: {effect}, violations: [v]}}]"));
+        let (code, said) = place.run("gate eval --policy p.yaml --intent c.json --simulate");
+        assert_eq!(
+            (code, &said["simulate_mode"], &said["simulated_verdict"]),
+            (0, &json!(true), &json!(effect)),
+            "{said}"
+        );
+        assert_eq!(said["verdict"], if stops { "allow" } else { effect }, "{said}");
+        assert_eq!(said.get("would_have_blocked"), stops.then_some(&json!(true)), "{said}");
+        assert_eq!(has(&said, &format!("simulated_{effect}")), stops, "{said}");
+        assert!(has(&said, "simulate_mode_non_enforcing"));
+        // What was violated is told where nothing else says that the call was not stopped for it.
+        assert_eq!(said.get("violations").is_none(), stops, "{said}");
+    }
 }
