@@ -226,7 +226,6 @@ impl Found {
         );
         let evidence = format!("credential evidence: {}", path(&self.credential_evidence_path));
         line(self.credential_evidence_path.is_some(), evidence);
-        line(true, format!("decision record: {}", self.decision_path));
         for warning in &self.warnings {
             line(true, format!("warning: {warning}"));
         }
