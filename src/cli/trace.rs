@@ -118,7 +118,7 @@ impl DecisionPart {
             Bond::Absent => Self { decision_status: "missing", ..Self::default() },
             Bond::Stale { path, event_id } => Self {
                 warnings: vec![format!(
-                    "{path} is the record of another decision, event {event_id}: only the trace was verified"
+                    "{path} is the record of another decision, event {event_id:?}: only the trace was verified"
                 )],
                 decision_path: Some(path),
                 decision_status: "stale",

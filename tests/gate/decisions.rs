@@ -323,6 +323,13 @@ fn a_decision_record_goes_beside_the_trace_or_where_it_is_told() {
         assert_eq!(code, 6, "{said}");
         assert!(!bench.0.path("same.json").exists(), "{more}");
     }
+    // What cannot be written leaves what came before it, and no draft.
+    std::fs::create_dir(bench.0.path("taken")).unwrap();
+    let line = "gate eval --policy p.yaml --intent free.json --trace-out first/t.json --decision-out taken";
+    let (code, said) = bench.0.run(line);
+    assert_eq!(code, 6, "{said}");
+    let left: Vec<_> = std::fs::read_dir(bench.0.path("first")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["t.json"]);
     #[cfg(unix)]
     {
         let said = bench.eval("free.json", "--trace-out /dev/null --no-config");
