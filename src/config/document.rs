@@ -73,9 +73,14 @@ pub struct Document {
     pub text: String,
     pub syntax: Syntax,
     pub root: Node,
-    /// Where each line begins.
+    /// How many characters stand before each line.
     lines: Vec<usize>,
+    /// Where every [`STRIDE`]th character begins, in bytes.
+    marks: Vec<usize>,
 }
+
+/// Characters between two marks: a place is found without reading its whole line.
+const STRIDE: usize = 128;
 
 impl Document {
     /// Reads the file at `path`, at most `limit` bytes of UTF-8 with or without a byte-order mark.
@@ -93,15 +98,23 @@ impl Document {
                 Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
             },
         };
-        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
-        Ok(Self { path: path.to_owned(), text, syntax, root, lines })
+        let (mut lines, mut marks) = (vec![0], Vec::new());
+        for (nth, (at, character)) in text.char_indices().enumerate() {
+            if nth % STRIDE == 0 {
+                marks.push(at);
+            }
+            if character == '\n' {
+                lines.push(nth + 1);
+            }
+        }
+        Ok(Self { path: path.to_owned(), text, syntax, root, lines, marks })
     }
 
     /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does.
     pub fn plain_at(&self, place: Place) -> Option<&str> {
-        let line = self.text.get(*self.lines.get(place.line.checked_sub(1)?)?..)?;
-        let start = line.char_indices().nth(place.column.checked_sub(1)?)?.0;
-        let word = &line[start..];
+        let nth = self.lines.get(place.line.checked_sub(1)?)? + place.column.checked_sub(1)?;
+        let near = &self.text[*self.marks.get(nth / STRIDE)?..];
+        let word = &near[near.char_indices().nth(nth % STRIDE)?.0..];
         let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
         let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
         plain.then_some(&word[..end])
