@@ -217,13 +217,8 @@ impl Flags {
         let broker = broker(
             m,
             profile,
-            [
-                self.credential_broker,
-                self.credential_env_prefix,
-                self.credential_command,
-                self.credential_command_args,
-                self.credential_hash_key_env,
-            ],
+            [self.credential_broker, self.credential_env_prefix, self.credential_command, self.credential_command_args],
+            self.credential_hash_key_env,
         )?;
         let credential_ref = m.take("credential_ref", self.credential_ref, None).unwrap_or_default();
         let scopes = m.take("credential_scopes", self.credential_scopes, None).unwrap_or_default();
@@ -274,7 +269,12 @@ fn profile(word: &str) -> Result<Profile> {
     }
 }
 
-fn broker(m: &mut Merge, profile: Profile, [name, prefix, program, args, key]: [Option<String>; 5]) -> Result<Broker> {
+fn broker(
+    m: &mut Merge,
+    profile: Profile,
+    [name, prefix, program, args]: [Option<String>; 4],
+    key: Option<String>,
+) -> Result<Broker> {
     let name = m.take("credential_broker", name, Some("off")).unwrap_or_default();
     let prefix = m.take("credential_env_prefix", prefix, Some(credential::DEFAULT_PREFIX)).unwrap_or_default();
     let program = m.take("credential_command", program, None).unwrap_or_default();

@@ -12,6 +12,9 @@ rules:
 ";
 const SIGNED: &str = "--key-mode prod --private-key keys/gate_private.key";
 
+/// What is said of a record, and the change it is said about.
+type Edit = (&'static str, fn(&mut Value));
+
 struct Bench(Place);
 
 impl Bench {
@@ -171,7 +174,7 @@ fn a_decision_record_that_does_not_hold_is_told() {
     let said = bench.full("");
     let (trace, name) = (path(&said, "trace_path"), path(&said, "decision_path"));
     let good = bench.0.json(name);
-    let edits: [(&str, fn(&mut Value)); 14] = [
+    let edits: [Edit; 14] = [
         ("signed_digest mismatch", |r| r["verdict"] = json!("block")),
         ("signed_digest mismatch", |r| r["reason_codes"] = json!([])),
         ("signed_digest mismatch", |r| r["violations"] = json!(["v"])),
@@ -217,7 +220,7 @@ fn a_signed_record_is_held_against_the_trace() {
     let text = std::fs::read_to_string(bench.0.path("keys/gate_private.key")).unwrap();
     let key = gait::sign::key::PrivateKey::from_text(&text).unwrap();
     let good = bench.0.json(name);
-    let edits: [(&str, fn(&mut Value)); 11] = [
+    let edits: [Edit; 11] = [
         ("schema_id", |r| r["schema_id"] = json!("gait.gate.trace")),
         ("trace_id", |r| r["trace_id"] = json!("0".repeat(24))),
         ("verdict is \"block\", in the trace \"allow\"", |r| r["verdict"] = json!("block")),
