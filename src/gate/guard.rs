@@ -2,7 +2,6 @@
 
 use crate::gate::approval::{self, Approval};
 use crate::gate::credential::{Broker, Request as Asked};
-
 use crate::gate::delegation::{self, Delegated, Expected};
 use crate::gate::intent::Link;
 use crate::gate::kill;
