@@ -79,6 +79,8 @@ impl PathReadings {
             let slashed = text.replace('\\', "/");
             further.push(clean(&slashed));
             further.push(clean(&dotted(&slashed)));
+            // Blanks at the end are gone from a value; with one, this was a name like any other.
+            further.extend(slashed.strip_suffix("/..").map(clean));
             match decode(&text) {
                 Some(decoded) => text = decoded,
                 None => break,

@@ -41,6 +41,16 @@ fn segment() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn two_dots_and_a_blank_at_the_end_may_be_a_name() {
+    for path in ["/srv/data/./secret/.. ", "/srv/data/secret\\..\t"] {
+        let target = call("t", json!({}), json!([{"kind": "path", "value": path}]));
+        for call in [target, call("a", json!({"path": path}), json!([]))] {
+            assert_eq!(verdict(&policy(FOLDER), &call), "block", "{path:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
