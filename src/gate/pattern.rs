@@ -65,29 +65,34 @@ pub struct PathReadings {
     cleaned: String,
     /// Further readings: `\` as `/`, `%2f` decoded, segments of dots and blanks as `..`.
     further: Vec<String>,
-    /// It holds a character that ends or splits a path for some programs.
+    /// It holds a character that ends or splits a path for some programs, or a segment that some take for `..`: the one
+    /// or the other reading of each is more than can be tried.
     broken: bool,
     climbs: bool,
 }
 
 impl PathReadings {
     pub fn of(value: &str) -> Self {
-        let mut further = Vec::new();
+        let (mut further, mut odd) = (Vec::new(), false);
         let mut text = value.to_owned();
         // Each round takes one layer of escapes off; a text of n bytes has at most n/3 layers.
         for _ in 0..8 {
             let slashed = text.replace('\\', "/");
             further.push(clean(&slashed));
-            further.push(clean(&dotted(&slashed)));
+            for likes in [is_dots_and_blanks, is_two_dots_between_blanks] {
+                further.push(clean(&climbing(&slashed, likes)));
+            }
+            odd |= slashed.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
+            // Blanks at the end are gone from a value; with one, this was a name like any other.
+            further.extend(slashed.strip_suffix("/..").map(clean));
             match decode(&text) {
                 Some(decoded) => text = decoded,
                 None => break,
             }
         }
-        further.push(clean(&dotted(value)));
         further.sort_unstable();
         further.dedup();
-        let broken = value.chars().any(char::is_control) || decode(&text).is_some();
+        let broken = odd || value.chars().any(char::is_control) || decode(&text).is_some();
         let climbs = value.split('/').any(|segment| segment == "..");
         Self { raw: value.to_owned(), cleaned: clean(value), further, broken, climbs }
     }
@@ -110,13 +115,17 @@ fn clean(value: &str) -> String {
     fs::clean(value).into_string()
 }
 
-/// Segments that some systems take for `..`: dots and blanks only, two dots at least.
-fn dotted(value: &str) -> String {
-    let segment = |segment: &str| {
-        let climbs = segment.chars().all(|c| c == '.' || c == ' ') && segment.matches('.').count() > 1;
-        if climbs { "..".to_owned() } else { segment.to_owned() }
-    };
-    value.split('/').map(segment).collect::<Vec<_>>().join("/")
+/// The path with each segment as `..` that a system may take for it.
+fn climbing(value: &str, likes: fn(&str) -> bool) -> String {
+    value.split('/').map(|segment| if likes(segment) { ".." } else { segment }).collect::<Vec<_>>().join("/")
+}
+
+fn is_dots_and_blanks(segment: &str) -> bool {
+    segment.chars().all(|c| c == '.' || c == ' ') && segment.matches('.').count() > 1
+}
+
+fn is_two_dots_between_blanks(segment: &str) -> bool {
+    segment.trim_matches(' ') == ".."
 }
 
 /// One layer of percent escapes resolved; `None` when there is none.

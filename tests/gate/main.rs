@@ -6,6 +6,7 @@ mod backtest;
 mod cases;
 mod conditions;
 mod credentials;
+mod decisions;
 mod delegations;
 mod digests;
 mod kill;
