@@ -324,3 +324,40 @@ fn the_audit_says_what_became_of_each_approval() {
         assert_eq!(entry["reason_code"], "ok");
     }
 }
+
+#[test]
+fn a_token_that_lacks_something_is_malformed_and_its_id_is_that_of_what_it_grants() {
+    let bench = Bench::new();
+    bench.approve("good.json", "ann", "ann", "");
+    bench.approve("a.json", "bob", "bob", "");
+    let token = bench.place.json("a.json");
+    let text = |key: &str| token[key].as_str().unwrap();
+    let granted = format!("{}:{}:bob:ok:tool:pay:{}", text("intent_digest"), text("policy_digest"), text("expires_at"));
+    let id = gait::kernel::digest::Digest::of(granted.as_bytes()).to_string();
+    assert_eq!(text("token_id"), &id[..24]);
+    for (key, value) in [
+        ("approver_identity", json!(" ")),
+        ("reason_code", json!("")),
+        ("scope", json!([" "])),
+        ("intent_digest", json!("")),
+        ("policy_digest", json!("abc")),
+        ("delegation_binding_digest", json!("abc")),
+        ("token_id", json!(" ")),
+        ("created_at", json!("0001-01-01T00:00:00Z")),
+        ("expires_at", json!("0001-01-01T00:00:00Z")),
+        ("schema_id", json!("gait.gate.delegation_token")),
+        ("schema_version", json!("2.0.0")),
+    ] {
+        bench.place.file("bad.json", token.to_string());
+        bench.edit("bad.json", |token| token[key] = value.clone());
+        let (code, said) = bench.eval("i.json", "good.json,bad.json", "--approval-trust people");
+        assert_eq!((code, has(&said, "approval_token_invalid")), (4, true), "{key}: {said}");
+    }
+    // Case and blanks around are no change; an absent schema is the usual one.
+    bench.edit("a.json", |token| {
+        token["scope"] = json!([" TOOL:pay "]);
+        token["approver_identity"] = json!(" bob ");
+        drop(token.as_object_mut().unwrap().remove("schema_id"));
+    });
+    assert_eq!(bench.eval("i.json", "good.json,a.json", "--approval-trust people").0, 0);
+}
