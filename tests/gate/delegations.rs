@@ -222,6 +222,15 @@ fn a_token_that_is_not_for_this_call_does_not_count() {
     edited("delegation_token_signature_missing", |token| drop(token.as_object_mut().unwrap().remove("signature")));
     edited("delegation_token_invalid", |token| token["note"] = json!("x"));
     edited("delegation_token_invalid", |token| token["delegator_identity"] = json!(" "));
+    edited("delegation_token_invalid", |token| token["delegate_identity"] = json!(" "));
+    edited("delegation_token_invalid", |token| token["scope"] = json!([" "]));
+    edited("delegation_token_invalid", |token| token["intent_digest"] = json!("abc"));
+    edited("delegation_token_invalid", |token| token["policy_digest"] = json!("abc"));
+    let token = bench.place.json("2.json");
+    let text = |key: &str| token[key].as_str().unwrap();
+    let granted = format!("bob:cid:w::{}:{}:{}", text("intent_digest"), text("policy_digest"), text("expires_at"));
+    let id = gait::kernel::digest::Digest::of(granted.as_bytes()).to_string();
+    assert_eq!(text("token_id"), &id[..24]);
     // The reason is about the link that the token names, also beside one that resembles it.
     let link = |to: &str| json!({ "delegator_identity": "bob", "delegate_identity": to, "scope_class": "w" });
     bench.place.file("round.json", delegated("work", json!([link("bob"), link("cid")])).to_string());
