@@ -4,7 +4,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked --debug
 
 cargo +nightly fuzz build --fuzz-dir tests/fuzz
 cargo +nightly fuzz list --fuzz-dir tests/fuzz | xargs -P 2 -I {} sh -euc '
