@@ -7,7 +7,7 @@ use crate::kernel::json::scan::{self, Shape, Tape};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 /// A place in a file, both 1-based; columns count characters.
@@ -73,8 +73,8 @@ pub struct Document {
     pub text: String,
     pub syntax: Syntax,
     pub root: Node,
-    /// Where each line begins.
-    lines: Vec<usize>,
+    /// Places and where they are: each line's begin, and every so many characters of a long line.
+    marks: Vec<(Place, usize)>,
 }
 
 impl Document {
@@ -93,18 +93,20 @@ impl Document {
                 Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
             },
         };
-        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
-        Ok(Self { path: path.to_owned(), text, syntax, root, lines })
+        let marks = marks(&text);
+        Ok(Self { path: path.to_owned(), text, syntax, root, marks })
     }
 
-    /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does.
+    /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does, and inside
+    /// a block of text.
     pub fn plain_at(&self, place: Place) -> Option<&str> {
-        let line = self.text.get(*self.lines.get(place.line.checked_sub(1)?)?..)?;
-        let start = line.char_indices().nth(place.column.checked_sub(1)?)?.0;
-        let word = &line[start..];
+        let behind = self.marks.partition_point(|(mark, _)| (mark.line, mark.column) <= (place.line, place.column));
+        let (mark, at) = self.marks.get(behind.checked_sub(1)?).filter(|(mark, _)| mark.line == place.line)?;
+        let start = at + self.text[*at..].char_indices().nth(place.column - mark.column)?.0;
+        let word = &self.text[start..];
         let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
         let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
-        plain.then_some(&word[..end])
+        (plain && !opens_block(&self.text[..start])).then_some(&word[..end])
     }
 
     /// The text of a scalar where a text is wanted: a plain number in its usual decimal spelling, `null` empty. `None`
@@ -150,6 +152,37 @@ impl Document {
         };
         Ok(Fields { document: self, members, known: Vec::new() })
     }
+}
+
+/// Characters between two marks of one line.
+const STRIDE: usize = 256;
+
+fn marks(text: &str) -> Vec<(Place, usize)> {
+    let mut marks = Vec::new();
+    let mut place = Place { line: 1, column: 1 };
+    for (at, character) in text.char_indices() {
+        if place.column % STRIDE == 1 {
+            marks.push((place, at));
+        }
+        place = match character {
+            '\n' => Place { line: place.line + 1, column: 1 },
+            _ => Place { column: place.column + 1, ..place },
+        };
+    }
+    marks
+}
+
+/// Whether what follows a text is the inside of a block scalar: the last word before it is `|` or `>` with its marks.
+fn opens_block(before: &str) -> bool {
+    let mut lines = before.rsplit('\n');
+    if !lines.next().is_some_and(|indent| indent.trim().is_empty()) {
+        return false;
+    }
+    let code = lines
+        .map(|line| line.split(" #").next().unwrap_or_default().trim())
+        .find(|code| !code.is_empty() && !code.starts_with('#'));
+    let header = code.and_then(|code| code.split_whitespace().last()).unwrap_or_default();
+    header.strip_prefix(['|', '>']).is_some_and(|marks| marks.chars().all(|c| matches!(c, '+' | '-' | '0'..='9')))
 }
 
 fn point_out(path: &str, text: &str, place: Place, what: &str) -> Error {
@@ -476,7 +509,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut members: Vec<Member> = Vec::new();
+        let (mut members, mut seen) = (Vec::new(), HashSet::new());
         while let Some(key) = entries.next_key::<Spanned<Value>>()? {
             let key = placed(key);
             let name = match key.value {
@@ -485,7 +518,7 @@ impl<'de> Visitor<'de> for AnyValue {
                 Value::Bool(truth) => truth.to_string(),
                 other => return Err(de::Error::custom(format!("a key has to be a text, not {}", other.kind()))),
             };
-            if members.iter().any(|member| member.key == name) {
+            if !seen.insert(name.clone()) {
                 return Err(de::Error::custom(format!("duplicate key `{name}`")));
             }
             let node = placed(entries.next_value::<Spanned<Value>>()?);

@@ -99,7 +99,8 @@ fn load(path: &Utf8Path) -> Result<BTreeMap<String, u64>> {
         if let Ok(count @ 1..) = u64::try_from(counter.count)
             && !counter.key.trim().is_empty()
         {
-            *counters.entry(counter.key).or_default() += count;
+            let sum: &mut u64 = counters.entry(counter.key).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
     Ok(counters)
