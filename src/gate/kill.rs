@@ -1,6 +1,6 @@
 //! The kill switch: a file that stops calls at once, whatever the policy says. What cannot be read stops everything.
 
-use crate::config::document::{Document, Node};
+use crate::config::document::{Document, Node, Value};
 use crate::gate::evaluate::Outcome;
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
@@ -51,10 +51,9 @@ impl KillSwitch {
 
     fn of(document: &Document) -> Result<Self> {
         let mut fields = document.fields(&document.root, "a kill switch")?;
-        if fields.node("stop").is_none() {
-            return Err(
-                document.error(document.root.place, "there is no list `stop`: write `stop: []` to stop nothing")
-            );
+        // An empty file may be one that was cut short, or all that somebody in a hurry made.
+        if !matches!(&document.root.value, Value::Map(members) if members.iter().any(|member| member.key == "stop")) {
+            return Err(document.error(document.root.place, "there is no `stop`: write `stop: []` to stop nothing"));
         }
         let entries = fields.list("stop")?.iter().map(|node| entry(document, node)).collect::<Result<_>>()?;
         fields.refuse_unknown()?;
