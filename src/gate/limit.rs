@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub const DEFAULT_STATE: &str = ".gait-out/gate_rate_limits.json";
+/// The code of the error that another process keeps the state.
+pub const TIMEOUT: &str = "rate_limit_lock_timeout";
 const SCHEMA: &str = "gait.gate.rate_limit_state";
 const SCHEMA_VERSION: &str = "1.0.0";
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -48,7 +50,7 @@ pub struct Counted {
 pub fn take(path: &Utf8Path, limit: &RateLimit, intent: &Intent, clock: Clock, count: bool) -> Result<Counted> {
     fs::make_parent(path)?;
     let lock = lock::hold_named(path.as_std_path(), PATIENCE).map_err(|error| match error.kind() {
-        Kind::Contention => error.code("rate_limit_lock_timeout"),
+        Kind::Contention => error.code(TIMEOUT),
         _ => error,
     })?;
     let now = clock.now().utc();

@@ -28,8 +28,8 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         {
             say(place, format!("rules {other:?} and {name:?} share one counter: same window, same scope"));
         }
-        if rule.min_approvals > 0 && rule.effect <= Verdict::DryRun {
-            say(place, format!("rule {name:?} lets calls proceed without the approvals of its min_approvals"));
+        if let Some(what) = unasked(rule) {
+            say(place, what);
         }
         for prefix in
             rule.matching.workspace_prefixes.iter().filter(|prefix| prefix.contains('/') && !prefix.ends_with('/'))
@@ -52,6 +52,12 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         }
     }
     Ok(remarks)
+}
+
+/// What is said of a rule that names approvals and asks for none.
+pub fn unasked(rule: &Rule) -> Option<String> {
+    let unasked = rule.min_approvals > 0 && rule.effect <= Verdict::DryRun;
+    unasked.then(|| format!("rule {:?} lets calls proceed without the approvals of its min_approvals", rule.name))
 }
 
 /// What is said of a rule behind one that takes all its calls.

@@ -245,3 +245,26 @@ fn nothing_in_a_token_is_an_absent_member() {
         assert_eq!(token.proven(&[]).unwrap().unwrap_err(), "approval_token_invalid", "{text}");
     }
 }
+
+#[test]
+fn what_is_doubtful_about_a_decision_is_told_with_it() {
+    let place = Place::new();
+    let context = r#""context": {"identity": "u", "workspace": "w", "risk_class": "high"}"#;
+    let targets = r#""targets": [{"kind": "path", "value": "/a"}]"#;
+    place.file(
+        "i.json",
+        format!(r#"{{"tool_name": "spread", {context}, {targets}, "args": {{"n": 9007199254740993}}}}"#),
+    );
+    place.file("p.yaml", "rules: [{name: r, effect: allow, min_approvals: 1}]");
+    let (code, said) = place.run("gate eval --policy p.yaml --intent i.json");
+    let warnings = said["warnings"].to_string();
+    assert_eq!(code, 0, "{said}");
+    for what in ["guessed from the tool's name", "larger than a double", "without the approvals"] {
+        assert!(warnings.contains(what), "{what}: {warnings}");
+    }
+    place.file("i.json", format!("{{{context}}}")).file("p.yaml", "fail_closed: {enabled: true}");
+    let (code, said) = place.run("gate eval --policy p.yaml --intent i.json");
+    assert_eq!((code, &said["reason_codes"]), (6, &json!(["fail_closed_intent_invalid"])));
+    let minted = "delegate mint --delegator a --delegate b --scope * --ttl 1h --scope-class";
+    assert_eq!((place.run(&format!("{minted} x:y")).0, place.run(&format!("{minted} x")).0), (6, 0));
+}
