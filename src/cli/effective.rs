@@ -7,6 +7,7 @@ use crate::gate::kill::{self, KillSwitch};
 use crate::gate::limit;
 use crate::gate::request::{Outputs, Profile, Settings, Tokens};
 use crate::gate::signing::{Signing, Verifying};
+use crate::gate::spent;
 use crate::gate::text;
 use crate::kernel::clock::{Clock, Timestamp};
 use crate::kernel::error::{Error, Result};
@@ -78,6 +79,10 @@ pub struct Flags {
     /// Folder of further approvers' public keys (*.pub, *_public.key)
     #[arg(long, value_name = "DIR", help_heading = "Approvals")]
     approval_trust: Option<String>,
+    /// Ledger of approvals that have let a call through: each does so once [default: under oss-prod
+    /// .gait-out/gate_spent_approvals.json, else none]
+    #[arg(long, value_name = "FILE", help_heading = "Approvals")]
+    spent_approvals: Option<String>,
     /// Delegation token
     #[arg(long, value_name = "FILE", help_heading = "Delegation")]
     delegation_token: Option<String>,
@@ -207,6 +212,8 @@ impl Flags {
             trust: None,
         };
         let state = m.take("rate_limit_state", self.rate_limit_state, Some(limit::DEFAULT_STATE)).unwrap_or_default();
+        let once = (profile == Profile::OssProd).then_some(spent::DEFAULT_STATE);
+        let spent = m.take("spent_approvals", self.spent_approvals, once);
         let broker = broker(
             m,
             profile,
@@ -237,6 +244,7 @@ impl Flags {
             credential_ref,
             credential_scopes: text::csv(&scopes),
             rate_limit_state: fs::output_path(&state)?,
+            spent_approvals: spent.map(|path| fs::output_path(&path)).transpose()?,
             kill_switch: KillSwitch::read(switch.as_deref().unwrap_or(kill::DEFAULT_STATE), switch.is_some()),
             evaluation_time: at,
             outputs,

@@ -7,7 +7,6 @@ use crate::gate::decide;
 use crate::gate::evaluate;
 use crate::gate::explain::{self, Story};
 use crate::gate::intent::{self, Intent};
-use crate::gate::limit;
 use crate::gate::model::Verdict;
 use crate::gate::parse;
 use crate::gate::policy::Policy;
@@ -82,7 +81,7 @@ fn told(error: Error) -> Result<Answer> {
             let reasons = json!({ "reason_codes": [code], "violations": ["intent_not_evaluable"] });
             Answer::failure("gate eval", &error).members(&reasons)
         }
-        Some(code @ limit::TIMEOUT) => Answer::failure("gate eval", &error).with("error_code", code),
+        Some(code) if error.kind() == Kind::Contention => Answer::failure("gate eval", &error).with("error_code", code),
         _ => Err(error),
     }
 }

@@ -1,5 +1,6 @@
 //! A settings file as a tree of values that know where they stand, and errors that show it.
 
+use crate::config::place::{Offsets, Place, Places};
 use crate::config::scalar::{decimal, integer, looks_numeric};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
@@ -9,13 +10,6 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-
-/// A place in a file, both 1-based; columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub line: usize,
-    pub column: usize,
-}
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,8 +67,7 @@ pub struct Document {
     pub text: String,
     pub syntax: Syntax,
     pub root: Node,
-    /// Places and where they are: each line's begin, and every so many characters of a long line.
-    marks: Vec<(Place, usize)>,
+    offsets: Offsets,
 }
 
 impl Document {
@@ -93,16 +86,13 @@ impl Document {
                 Err(error) => return Err(refused.and_then(Result::err).map_or(error, |e| e.at(path))),
             },
         };
-        let marks = marks(&text);
-        Ok(Self { path: path.to_owned(), text, syntax, root, marks })
+        Ok(Self { path: path.to_owned(), offsets: Offsets::of(&text), text, syntax, root })
     }
 
     /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does, and inside
     /// a block of text.
     pub fn plain_at(&self, place: Place) -> Option<&str> {
-        let behind = self.marks.partition_point(|(mark, _)| (mark.line, mark.column) <= (place.line, place.column));
-        let (mark, at) = self.marks.get(behind.checked_sub(1)?).filter(|(mark, _)| mark.line == place.line)?;
-        let start = at + self.text[*at..].char_indices().nth(place.column - mark.column)?.0;
+        let start = self.offsets.at(&self.text, place)?;
         let word = &self.text[start..];
         let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
         let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
@@ -152,24 +142,6 @@ impl Document {
         };
         Ok(Fields { document: self, members, known: Vec::new() })
     }
-}
-
-/// Characters between two marks of one line.
-const STRIDE: usize = 256;
-
-fn marks(text: &str) -> Vec<(Place, usize)> {
-    let mut marks = Vec::new();
-    let mut place = Place { line: 1, column: 1 };
-    for (at, character) in text.char_indices() {
-        if place.column % STRIDE == 1 {
-            marks.push((place, at));
-        }
-        place = match character {
-            '\n' => Place { line: place.line + 1, column: 1 },
-            _ => Place { column: place.column + 1, ..place },
-        };
-    }
-    marks
 }
 
 /// Whether what follows a text is the inside of a block scalar: the last word before it is `|` or `>` with its marks.
@@ -342,7 +314,7 @@ impl<'d> Fields<'d> {
 
 fn from_json(text: &str) -> Result<Node> {
     let tape = scan::parse(text.as_bytes())?;
-    let mut places = Places { text, offset: 0, place: Place { line: 1, column: 1 } };
+    let mut places = Places::of(text);
     json_node(&tape, 0, &mut places, 0)
 }
 
@@ -386,26 +358,6 @@ fn number(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(integer) => Value::Integer(integer),
         Err(_) => Value::Float(text.parse().unwrap_or(f64::NAN)),
-    }
-}
-
-/// Offsets to places, asked for in ascending order.
-struct Places<'t> {
-    text: &'t str,
-    offset: usize,
-    place: Place,
-}
-
-impl Places<'_> {
-    fn at(&mut self, offset: usize) -> Place {
-        for character in self.text[self.offset..offset].chars() {
-            match character {
-                '\n' => self.place = Place { line: self.place.line + 1, column: 1 },
-                _ => self.place.column += 1,
-            }
-        }
-        self.offset = offset;
-        self.place
     }
 }
 

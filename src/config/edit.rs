@@ -1,6 +1,7 @@
 //! One fixture more in a `gait.yaml`, everything else left as it was written.
 
-use crate::config::document::{Document, Member, Node, Place, Syntax, Value};
+use crate::config::document::{Document, Member, Node, Syntax, Value};
+use crate::config::place::Place;
 use crate::config::suite::{self, Entry, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;

@@ -1,7 +1,8 @@
 //! The graders a fixture adds in `gait.yaml`: a `budget`, a `policy`, and programs of one's own under `graders`.
 
 use crate::config::agent;
-use crate::config::document::{Document, Fields, Node, Place};
+use crate::config::document::{Document, Fields, Node};
+use crate::config::place::Place;
 use crate::config::rules::{number, whole};
 use crate::kernel::error::{Error, Result};
 use camino::Utf8PathBuf;

@@ -11,7 +11,7 @@ use std::path::Path;
 pub const DEFAULT_PATH: &str = ".gait/config.yaml";
 
 /// The keys of `gate`: defaults of the flags of `gate eval`, all of them texts.
-pub const GATE_KEYS: [&str; 22] = [
+pub const GATE_KEYS: [&str; 23] = [
     "policy",
     "profile",
     "key_mode",
@@ -25,6 +25,7 @@ pub const GATE_KEYS: [&str; 22] = [
     "delegation_public_key",
     "delegation_public_key_env",
     "rate_limit_state",
+    "spent_approvals",
     "credential_broker",
     "credential_env_prefix",
     "credential_ref",

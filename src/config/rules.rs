@@ -1,6 +1,7 @@
 //! The `match` block of a fixture: which differences from the recorded run are accepted, and what holds regardless.
 
-use crate::config::document::{Document, Fields, Member, Node, Place, Value};
+use crate::config::document::{Document, Fields, Member, Node, Value};
+use crate::config::place::Place;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::path::JsonPath;
 use globset::{Glob, GlobBuilder};

@@ -1,8 +1,9 @@
 //! `gait.yaml` as written: the fixtures listed, and the globs that find more.
 
 use crate::config::agent::Agent;
-use crate::config::document::{Document, Fields, Node, Place};
+use crate::config::document::{Document, Fields, Node};
 use crate::config::graders::{Budget, PolicyFile, Program};
+use crate::config::place::Place;
 use crate::config::rules::{self, Match};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::DOCUMENT_LIMIT;

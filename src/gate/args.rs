@@ -9,14 +9,47 @@ use crate::gate::pattern::{PathReadings, Pattern};
 use crate::kernel::json::path::JsonPath;
 use crate::kernel::json::tree::Json;
 use serde::{Serialize, Serializer};
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::mem::discriminant;
+use std::rc::Rc;
 
 /// What has to hold at one place of the arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArgRule {
     pub path: JsonPath,
     pub conditions: Vec<Condition>,
+}
+
+/// The arguments of one call while rules are tried on them: what one rule looked up, the next one finds.
+pub struct Arguments<'i> {
+    root: &'i Json,
+    /// The values behind each path that can name several.
+    selected: RefCell<BTreeMap<String, Rc<[&'i Json]>>>,
+    /// Of each text that was read as a path, by its address.
+    readings: RefCell<BTreeMap<*const u8, Rc<PathReadings>>>,
+}
+
+impl<'i> Arguments<'i> {
+    pub fn new(root: &'i Json) -> Self {
+        Self { root, selected: RefCell::default(), readings: RefCell::default() }
+    }
+
+    fn select(&self, path: &JsonPath) -> Rc<[&'i Json]> {
+        let mut selected = self.selected.borrow_mut();
+        if let Some(found) = selected.get(path.text()) {
+            return Rc::clone(found);
+        }
+        let found: Rc<[&Json]> = path.select(self.root).into();
+        selected.insert(path.text().to_owned(), Rc::clone(&found));
+        found
+    }
+
+    fn readings(&self, text: &'i str) -> Rc<PathReadings> {
+        let mut readings = self.readings.borrow_mut();
+        Rc::clone(readings.entry(text.as_ptr()).or_insert_with(|| Rc::new(PathReadings::of(text))))
+    }
 }
 
 /// One condition.
@@ -99,17 +132,23 @@ impl Condition {
 
     /// Whether a value of the policy could fulfil it.
     pub fn admits(&self, value: &Json) -> bool {
-        self.holds(value, true)
+        self.holds(value, true, &Arguments::new(value))
     }
 
     /// Whether it holds for one value; `strict`: surely, else possibly.
-    fn holds(&self, value: &Json, strict: bool) -> bool {
+    fn holds<'i>(&self, value: &'i Json, strict: bool, args: &Arguments<'i>) -> bool {
         let text = value.as_str();
         let same = |other: &Json| equal(value, other) || !strict && may_equal(value, other);
         // Whether it is surely another value, or possibly one.
         let other = |other: &Json| !(equal(value, other) || strict && number::loosely_equal(value, other));
         // A value of a type that is not asked about is not surely outside.
         let typed = |asked: &Json| !strict || discriminant(value) == discriminant(asked);
+        let inside = |patterns: &[Pattern]| {
+            text.map_or(!strict, |text| {
+                let readings = args.readings(text);
+                if strict { readings.all(patterns) } else { readings.any(patterns) }
+            })
+        };
         match self {
             Self::Eq(want) => same(want),
             Self::Ne(want) => typed(want) && other(want),
@@ -119,17 +158,11 @@ impl Condition {
                 (Json::Number(value), Json::Number(limit)) => bound.holds(number::compare(value, limit)),
                 _ => !strict,
             },
-            Self::Glob(pattern) => text.map_or(!strict, |text| {
-                let readings = PathReadings::of(text);
-                if strict { readings.all([pattern]) } else { readings.any([pattern]) }
-            }),
             Self::Regex(_, regex) => text.map_or(!strict, |text| regex.is_match(text)),
-            Self::Under(folders) => text.map_or(!strict, |text| {
-                let readings = PathReadings::of(text);
-                if strict { readings.all(folders) } else { readings.any(folders) }
-            }),
+            Self::Glob(pattern) => inside(std::slice::from_ref(pattern)),
+            Self::Under(folders) => inside(folders),
             Self::NotUnder(folders) => text.map_or(!strict, |text| {
-                let readings = PathReadings::of(text);
+                let readings = args.readings(text);
                 if strict { !readings.any(folders) } else { !readings.all(folders) }
             }),
             Self::Exists(want) => *want,
@@ -170,44 +203,26 @@ impl PartialEq for Condition {
 
 impl ArgRule {
     /// The first condition that does not hold of these arguments, if one does not.
-    pub fn failing(&self, args: &Json, strict: bool) -> Option<&Condition> {
-        let mut values = Vec::new();
-        collect(&self.path, args, &mut Vec::new(), &mut values);
+    pub fn failing<'i>(&self, args: &Arguments<'i>, strict: bool) -> Option<&Condition> {
+        let (single, several);
+        let values = match self.path.single(args.root) {
+            Some(found) => {
+                single = found;
+                single.as_slice()
+            }
+            None => {
+                several = args.select(&self.path);
+                &several
+            }
+        };
         self.conditions.iter().find(|condition| {
-            let holds = |value: &&Json| condition.holds(value, strict);
-            !match values.as_slice() {
+            let holds = |value: &&'i Json| condition.holds(value, strict, args);
+            !match values {
                 [] => condition.holds_without(strict),
                 values if strict => values.iter().all(holds),
                 values => values.iter().any(holds),
             }
         })
-    }
-}
-
-/// The values a path names.
-fn collect<'j>(path: &JsonPath, value: &'j Json, place: &mut Vec<String>, out: &mut Vec<&'j Json>) {
-    if path.names(place) {
-        out.push(value);
-    }
-    if !path.reaches_below(place.len()) {
-        return;
-    }
-    match value {
-        Json::Object(members) => {
-            for (key, value) in members {
-                place.push(key.clone());
-                collect(path, value, place, out);
-                place.pop();
-            }
-        }
-        Json::Array(items) => {
-            for (at, value) in items.iter().enumerate() {
-                place.push(at.to_string());
-                collect(path, value, place, out);
-                place.pop();
-            }
-        }
-        _ => {}
     }
 }
 

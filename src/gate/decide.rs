@@ -13,8 +13,15 @@ use crate::kernel::error::{Error, Result};
 /// Looks at a request and the decision so far, and may tighten it; only approvals loosen, and only what they are for.
 pub type Guard = fn(&Request<'_>, &mut Decision<'_>) -> Result<()>;
 
-const GUARDS: [Guard; 6] =
-    [guard::kill_switch, guard::rate_limit, guard::delegation, guard::approval, guard::credential, guard::simulation];
+const GUARDS: [Guard; 7] = [
+    guard::kill_switch,
+    guard::rate_limit,
+    guard::delegation,
+    guard::approval,
+    guard::credential,
+    guard::spend,
+    guard::simulation,
+];
 
 /// Decides and writes the records. A decision is recorded before a token that could not be read is an error.
 pub fn decide<'r>(request: &Request<'r>) -> Result<(Decision<'r>, Written)> {

@@ -4,7 +4,7 @@ use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::pattern::{self, PathReadings};
 use crate::gate::policy::{Dataflow, Endpoint, FailClosed, Policy, Rule};
-use crate::gate::rule;
+use crate::gate::rule::{self, Call};
 use crate::gate::text;
 use crate::kernel::clock::Timestamp;
 
@@ -37,9 +37,10 @@ impl Outcome<'_> {
 
 /// Decides a call made at a time; the time counts for freeze windows only.
 pub fn evaluate<'p>(policy: &'p Policy, intent: &Intent, at: &Timestamp) -> Outcome<'p> {
-    let mut outcome = ruled(policy, intent);
+    let call = Call::of(intent);
+    let mut outcome = ruled(policy, intent, &call);
     for window in &policy.freeze_windows {
-        if window.is_open(at) && rule::failing(&window.matching, window.effect, intent).is_none() {
+        if window.is_open(at) && rule::failing(&window.matching, window.effect, &call).is_none() {
             outcome.tighten(window.effect, &window.reason_code, &window.violation);
         }
     }
@@ -49,11 +50,11 @@ pub fn evaluate<'p>(policy: &'p Policy, intent: &Intent, at: &Timestamp) -> Outc
     outcome
 }
 
-fn ruled<'p>(policy: &'p Policy, intent: &Intent) -> Outcome<'p> {
+fn ruled<'p>(policy: &'p Policy, intent: &Intent, call: &Call<'_>) -> Outcome<'p> {
     if let Some(blocked) = incomplete(&policy.fail_closed, intent) {
         return blocked;
     }
-    let matched = policy.rules.iter().find(|rule| rule::failing(&rule.matching, rule.effect, intent).is_none());
+    let matched = policy.rules.iter().find(|rule| rule::failing(&rule.matching, rule.effect, call).is_none());
     let Some(rule) = matched else {
         let verdict = policy.default_verdict;
         let reason_codes = vec![format!("default_{verdict}")];

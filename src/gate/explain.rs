@@ -4,7 +4,7 @@ use crate::gate::evaluate::Outcome;
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::policy::{Match, Policy};
-use crate::gate::rule::{self, Failing};
+use crate::gate::rule::{self, Call, Failing};
 use crate::kernel::clock::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,14 +39,15 @@ pub struct Tried {
 
 /// Tries every rule, also those behind the one that decided.
 pub fn explain(policy: &Policy, intent: &Intent, at: &Timestamp, outcome: &Outcome<'_>) -> Story {
+    let call = Call::of(intent);
     let rules = policy.rules.iter().map(|rule| {
-        let failing = rule::failing(&rule.matching, rule.effect, intent);
+        let failing = rule::failing(&rule.matching, rule.effect, &call);
         tried(&rule.name, rule.effect, Some(rule.priority), &rule.matching, failing)
     });
     let windows = policy.freeze_windows.iter().map(|window| {
         let story = |failing| tried(&window.name, window.effect, None, &window.matching, failing);
         if window.is_open(at) {
-            return story(rule::failing(&window.matching, window.effect, intent));
+            return story(rule::failing(&window.matching, window.effect, &call));
         }
         let wanted = Some(json!([window.start, window.end]));
         Tried { wanted, ..story(Some(Failing::Key("start"))) }

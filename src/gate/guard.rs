@@ -1,14 +1,15 @@
-//! The guards of a decision, each on its own: kill switch, rate limit, delegation, approval, credential, simulation.
+//! The guards of a decision, each on its own: kill switch, rate limit, delegation, approval, credential, spending of
+//! approvals, simulation.
 
 use crate::gate::approval::{self, Approval};
 use crate::gate::credential::{Broker, Request as Asked};
-
 use crate::gate::delegation::{self, Delegated, Expected};
 use crate::gate::intent::Link;
 use crate::gate::kill;
 use crate::gate::limit;
 use crate::gate::model::{ApprovalEntry, DelegationEntry, Verdict};
 use crate::gate::request::{Decision, Profile, Request};
+use crate::gate::spent::{self, Spent};
 use crate::gate::text;
 use crate::gate::token::{Grant, Token};
 use crate::kernel::clock::Timestamp;
@@ -208,44 +209,27 @@ pub fn approval(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()
         delegation_digest: request.delegation_digest.as_deref(),
     };
     let now = settings.clock.now();
+    let spent = settings.spent_approvals.as_deref().map(spent::digests).transpose();
+    let spent = spent.unwrap_or_else(|error| {
+        decision.trouble.get_or_insert(error);
+        None
+    });
     let (tokens, twice) = opened::<Approval>(&settings.approvals.paths, &mut decision.trouble);
     if twice {
         text::insert(&mut decision.outcome.reason_codes, "approval_token_duplicate");
     }
-    let (mut ids, mut approvers, mut signers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let mut entries = Vec::new();
-    for token in &tokens {
-        let checked = approval::check(token, &wanted, &keys, &now)?;
-        let identity = token.grant.approver_identity.trim();
-        match &checked {
-            Ok(signer) => {
-                ids.insert(token.token_id.trim().to_owned());
-                approvers.insert(identity.to_owned());
-                signers.insert(signer.clone());
-            }
-            Err(code) => text::insert(&mut decision.outcome.reason_codes, *code),
-        }
-        entries.push(approval_entry(token, checked.err()));
+    let valid = validate(&tokens, &wanted, &keys, spent.as_ref(), &now)?;
+    for code in valid.entries.iter().filter_map(|entry| entry.error_code) {
+        text::insert(&mut decision.outcome.reason_codes, code);
     }
-    entries.sort_by(|a, b| {
-        let key = |e: &ApprovalEntry| {
-            (
-                e.token_id.clone(),
-                e.approver_identity.clone(),
-                e.reason_code.clone(),
-                e.expires_at.to_string(),
-                e.scope.join(","),
-            )
-        };
-        key(a).cmp(&key(b))
-    });
+    let Valid { ids, approvers, signers, .. } = valid;
     let people: BTreeSet<String> = approvers.iter().map(|name| text::lower(name)).collect();
     let distinct = decision.outcome.rule.is_some_and(|rule| rule.require_distinct_approvers) && required > 1;
     let strict = settings.profile == Profile::OssProd;
     let found = &mut decision.approvals;
     found.valid = ids.len() as u64;
     found.approvers = approvers.into_iter().collect();
-    found.entries = entries;
+    (found.entries, found.tokens) = (valid.entries, valid.tokens);
     let lacks = [
         (found.valid < required || decision.trouble.is_some(), "approval_chain_insufficient"),
         (distinct && (people.len() as u64) < required, "approval_distinct_approvers_required"),
@@ -262,6 +246,49 @@ pub fn approval(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()
         decision.approvals.reference = ids.into_iter().collect::<Vec<_>>().join(",");
     }
     Ok(())
+}
+
+/// What approvals that were shown come to.
+#[derive(Default)]
+struct Valid {
+    ids: BTreeSet<String>,
+    approvers: BTreeSet<String>,
+    /// Ids of the keys.
+    signers: BTreeSet<String>,
+    tokens: Vec<Spent>,
+    /// Of the others too.
+    entries: Vec<ApprovalEntry>,
+}
+
+/// Holds approvals against the call, each that is spent aside.
+fn validate(
+    tokens: &[Token<Approval>],
+    wanted: &approval::Wanted<'_>,
+    keys: &[PublicKey],
+    spent: Option<&BTreeSet<String>>,
+    now: &Timestamp,
+) -> Result<Valid> {
+    let mut valid = Valid::default();
+    for token in tokens {
+        let mut checked = approval::check(token, wanted, keys, now)?;
+        if checked.is_ok() && spent.is_some_and(|spent| spent.contains(token.signed_digest())) {
+            checked = Err("approval_token_spent");
+        }
+        valid.entries.push(approval_entry(token, checked.as_ref().err().copied()));
+        if let Ok(signer) = checked {
+            let token_id = token.token_id.trim().to_owned();
+            valid.ids.insert(token_id.clone());
+            valid.approvers.insert(token.grant.approver_identity.trim().to_owned());
+            valid.signers.insert(signer);
+            let (signed_digest, expires_at) = (token.signed_digest().to_owned(), token.expires_at.utc());
+            valid.tokens.push(Spent { token_id, signed_digest, expires_at });
+        }
+    }
+    valid.entries.sort_by_cached_key(|e| {
+        let scope = e.scope.join(",");
+        (e.token_id.clone(), e.approver_identity.clone(), e.reason_code.clone(), e.expires_at.to_string(), scope)
+    });
+    Ok(valid)
 }
 
 fn approval_entry(token: &Token<Approval>, error_code: Option<&'static str>) -> ApprovalEntry {
@@ -312,6 +339,31 @@ pub fn credential(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
             outcome.tighten(Verdict::Block, "broker_credential_missing", "broker_credential_missing");
             decision.warnings.push(error.to_string());
         }
+    }
+    Ok(())
+}
+
+/// Spends the approvals that let the call proceed; where another call was faster with them, they do not.
+pub fn spend(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()> {
+    let settings = request.settings;
+    let Some(path) = settings.spent_approvals.as_deref().filter(|_| !settings.simulate) else { return Ok(()) };
+    let approvals = &mut decision.approvals;
+    if decision.outcome.verdict != Verdict::Allow || approvals.tokens.is_empty() {
+        return Ok(());
+    }
+    let spent = spent::spend(path, &approvals.tokens, &settings.clock.now()).unwrap_or_else(|error| {
+        decision.trouble.get_or_insert(error);
+        false
+    });
+    if !spent {
+        approvals.reference.clear();
+        approvals.approvers.clear();
+        approvals.valid = 0;
+        for entry in approvals.entries.iter_mut().filter(|entry| entry.valid) {
+            (entry.valid, entry.error_code) = (false, Some("approval_token_spent"));
+        }
+        decision.outcome.reason_codes.retain(|code| code != "approval_granted");
+        decision.outcome.tighten(Verdict::RequireApproval, "approval_token_spent", "approval_not_granted");
     }
     Ok(())
 }

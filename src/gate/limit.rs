@@ -1,23 +1,17 @@
 //! How often calls may proceed: counters in a file, one process at a time.
 
 use crate::gate::intent::Intent;
+use crate::gate::model::SCHEMA_VERSION;
 use crate::gate::policy::RateLimit;
+use crate::gate::state;
 use crate::kernel::clock::{Clock, Timestamp};
-use crate::kernel::error::{Error, Kind, Result};
-use crate::kernel::fs::{self, SETTINGS_LIMIT};
-use crate::kernel::json::{encode, read};
-use crate::kernel::lock;
+use crate::kernel::error::Result;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 pub const DEFAULT_STATE: &str = ".gait-out/gate_rate_limits.json";
-/// The code of the error that another process keeps the state.
-pub const TIMEOUT: &str = "rate_limit_lock_timeout";
 const SCHEMA: &str = "gait.gate.rate_limit_state";
-const SCHEMA_VERSION: &str = "1.0.0";
-const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -34,6 +28,11 @@ struct Counter {
     count: i64,
 }
 
+impl state::State for State {
+    const BROKEN: &'static str = "the rate limit state is broken: mend it, or remove it to start counting anew";
+    const BUSY: &'static str = "rate_limit_lock_timeout";
+}
+
 /// What the counter of a call said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
@@ -48,38 +47,25 @@ pub struct Counted {
 ///
 /// Errors: `Contention` when another process keeps the state for 3 seconds, `InvalidInput` for a broken state file.
 pub fn take(path: &Utf8Path, limit: &RateLimit, intent: &Intent, clock: Clock, count: bool) -> Result<Counted> {
-    fs::make_parent(path)?;
-    let lock = lock::hold_named(path.as_std_path(), PATIENCE).map_err(|error| match error.kind() {
-        Kind::Contention => error.code(TIMEOUT),
-        _ => error,
-    })?;
-    let now = clock.now().utc();
-    let mut counters = load(path)?;
-    let bucket = bucket(&limit.window, &now);
-    prune(&mut counters, &limit.window, &bucket);
     let identity = &intent.context.identity;
     let scoped = match limit.scope.as_str() {
         "tool" => intent.tool_name.clone(),
         "identity" => identity.clone(),
         _ => format!("{}|{identity}", intent.tool_name),
     };
-    let counter = counters.entry(format!("{}|{}|{bucket}|{scoped}", limit.window, limit.scope)).or_default();
-    let allowed = *counter < limit.requests;
-    if allowed {
-        *counter += 1;
-    }
-    let used = *counter;
-    if allowed && count {
-        save(path, counters)?;
-    }
-    drop(lock);
-    Ok(Counted {
-        scope: limit.scope.clone(),
-        key: scoped,
-        used,
-        remaining: limit.requests.saturating_sub(used),
-        allowed,
-    })
+    let (used, allowed) = state::change(path, |state: &mut State| {
+        let bucket = bucket(&limit.window, &clock.now().utc());
+        let mut counters = state.counters();
+        prune(&mut counters, &limit.window, &bucket);
+        let counter = counters.entry(format!("{}|{}|{bucket}|{scoped}", limit.window, limit.scope)).or_default();
+        let allowed = *counter < limit.requests;
+        *counter += u64::from(allowed);
+        let used = *counter;
+        *state = State::of(counters);
+        ((used, allowed), allowed && count)
+    })?;
+    let remaining = limit.requests.saturating_sub(used);
+    Ok(Counted { scope: limit.scope.clone(), key: scoped, used, remaining, allowed })
 }
 
 fn bucket(window: &str, now: &Timestamp) -> String {
@@ -88,24 +74,26 @@ fn bucket(window: &str, now: &Timestamp) -> String {
     format!("{}{rest}", text.get(..until).unwrap_or_default())
 }
 
-fn load(path: &Utf8Path) -> Result<BTreeMap<String, u64>> {
-    if !path.exists() {
-        return Ok(BTreeMap::new());
-    }
-    let bytes = fs::read(path, SETTINGS_LIMIT)?;
-    let state: State = read::typed(&bytes).map_err(|error: Error| {
-        error.at(path).hint("the rate limit state is broken: mend it, or remove it to start counting anew")
-    })?;
-    let mut counters = BTreeMap::new();
-    for counter in state.counters {
-        if let Ok(count @ 1..) = u64::try_from(counter.count)
-            && !counter.key.trim().is_empty()
-        {
-            let sum: &mut u64 = counters.entry(counter.key).or_default();
-            *sum = sum.saturating_add(count);
+impl State {
+    fn counters(&self) -> BTreeMap<String, u64> {
+        let mut counters = BTreeMap::new();
+        for counter in &self.counters {
+            if let Ok(count @ 1..) = u64::try_from(counter.count)
+                && !counter.key.trim().is_empty()
+            {
+                let sum: &mut u64 = counters.entry(counter.key.clone()).or_default();
+                *sum = sum.saturating_add(count);
+            }
         }
+        counters
     }
-    Ok(counters)
+
+    fn of(counters: BTreeMap<String, u64>) -> Self {
+        let counters = counters.into_iter().filter(|(_, count)| *count > 0);
+        let counters = counters.map(|(key, count)| Counter { key, count: i64::try_from(count).unwrap_or(i64::MAX) });
+        let [schema_id, schema_version] = [SCHEMA, SCHEMA_VERSION].map(str::to_owned);
+        Self { schema_id, schema_version, counters: counters.collect() }
+    }
 }
 
 /// Drops what no reader knows and the past of this window.
@@ -115,12 +103,4 @@ fn prune(counters: &mut BTreeMap<String, u64>, window: &str, bucket: &str) {
         let (of, _, at, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
         rest.is_some() && (of != Some(window) || at == Some(bucket))
     });
-}
-
-fn save(path: &Utf8Path, counters: BTreeMap<String, u64>) -> Result<()> {
-    let counters = counters.into_iter().filter(|(_, count)| *count > 0);
-    let counters = counters.map(|(key, count)| Counter { key, count: i64::try_from(count).unwrap_or(i64::MAX) });
-    let state =
-        State { schema_id: SCHEMA.to_owned(), schema_version: SCHEMA_VERSION.to_owned(), counters: counters.collect() };
-    fs::write(path, encode::document(&state)?.as_bytes())
 }

@@ -34,6 +34,8 @@ pub mod remark;
 pub mod request;
 pub mod rule;
 pub mod signing;
+pub mod spent;
+pub mod state;
 pub mod target;
 pub mod template;
 pub mod text;

@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 
 /// The order of two JSON numbers.
 pub fn compare(a: &str, b: &str) -> Ordering {
+    if let (Some(a), Some(b)) = (small(a), small(b)) {
+        return a.cmp(&b);
+    }
     let (a, b) = (Decimal::of(a), Decimal::of(b));
     match (a.negative, b.negative) {
         (false, true) => Ordering::Greater,
@@ -14,16 +17,28 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// A plain integer of at most 18 digits.
+fn small(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let short = (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let magnitude = short.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))?;
+    Some(if text.len() > digits.len() { -magnitude } else { magnitude })
+}
+
 /// Whether two values are the same once a text that spells a number or a truth counts as one.
 pub fn loosely_equal(a: &Json, b: &Json) -> bool {
-    let text = |value: &Json| match value {
-        Json::Number(text) => Some(text.to_string()),
-        Json::String(text) => Some(text.trim().to_owned()),
-        Json::Bool(truth) => Some(truth.to_string()),
+    let (Some(a), Some(b)) = (spelled(a), spelled(b)) else { return false };
+    a == b || is_number(a) && is_number(b) && compare(a, b).is_eq()
+}
+
+fn spelled(value: &Json) -> Option<&str> {
+    match value {
+        Json::Number(text) => Some(text),
+        Json::String(text) => Some(text.trim()),
+        Json::Bool(true) => Some("true"),
+        Json::Bool(false) => Some("false"),
         _ => None,
-    };
-    let (Some(a), Some(b)) = (text(a), text(b)) else { return false };
-    a == b || is_number(&a) && is_number(&b) && compare(&a, &b).is_eq()
+    }
 }
 
 fn is_number(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Policy files to policies: strict, every error with its place.
 
-use crate::config::document::{Document, Fields, Node, Place, Value};
+use crate::config::document::{Document, Fields, Node, Value};
+use crate::config::place::Place;
 use crate::gate::model::{SCHEMA_VERSION, Verdict};
 use crate::gate::parse_args;
 use crate::gate::pattern::Pattern;

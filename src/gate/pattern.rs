@@ -214,6 +214,9 @@ fn leads_out(target: &Target) -> bool {
 /// `*` any run without `/`, `?` one character but `/`, `[a-z]` and `[^a-z]` classes, `\x` the character itself.
 /// `crossing`: a class may also stand for `/`. A malformed pattern fits nothing.
 fn glob(pattern: &str, value: &str, crossing: bool) -> bool {
+    // Most patterns fail in what stands before their first special character.
+    let (literal, pattern) = pattern.split_at(pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len()));
+    let Some(value) = value.strip_prefix(literal) else { return false };
     let pattern: Vec<char> = pattern.chars().collect();
     let value: Vec<char> = value.chars().collect();
     let (mut p, mut v) = (0, 0);

@@ -1,6 +1,7 @@
 //! What a policy's writer should know: a rule that contradicts itself is refused, doubtful ones are remarked on.
 
-use crate::config::document::{Document, Place};
+use crate::config::document::Document;
+use crate::config::place::Place;
 use crate::gate::model::Verdict;
 use crate::gate::policy::Rule;
 use crate::kernel::error::Result;

@@ -8,6 +8,7 @@ use crate::gate::limit::Counted;
 use crate::gate::model::{ApprovalEntry, DelegationEntry, Verdict};
 use crate::gate::policy::Policy;
 use crate::gate::signing::{Signing, Verifying};
+use crate::gate::spent::Spent;
 use crate::kernel::clock::{Clock, Timestamp};
 use crate::kernel::error::{Error, Result};
 use crate::sign::key::PrivateKey;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub credential_ref: String,
     pub credential_scopes: Vec<String>,
     pub rate_limit_state: Utf8PathBuf,
+    /// Where approvals that let a call through are kept; none: one counts as often as it is shown.
+    pub spent_approvals: Option<Utf8PathBuf>,
     /// What it holds, or why it cannot be read.
     pub kill_switch: Result<KillSwitch>,
     /// The time that freeze windows are held against, if not now.
@@ -97,6 +100,8 @@ pub struct Approvals {
     pub required: u64,
     pub valid: u64,
     pub approvers: Vec<String>,
+    /// Those that are valid.
+    pub tokens: Vec<Spent>,
     /// Ids of the valid tokens, joined.
     pub reference: String,
     pub entries: Vec<ApprovalEntry>,

@@ -1,12 +1,24 @@
 //! Whether a rule is about a call, and if not, which of its conditions says so first.
 
-use crate::gate::args::{ArgRule, Condition};
+use crate::gate::args::{ArgRule, Arguments, Condition};
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::policy::Match;
 use crate::gate::target::Target;
 use crate::gate::text;
 use crate::kernel::fs;
+
+/// A call while rules are tried on it.
+pub struct Call<'i> {
+    intent: &'i Intent,
+    args: Arguments<'i>,
+}
+
+impl<'i> Call<'i> {
+    pub fn of(intent: &'i Intent) -> Self {
+        Self { intent, args: Arguments::new(&intent.args) }
+    }
+}
 
 /// The first condition of a match that does not hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +35,8 @@ pub fn is_lenient(effect: Verdict) -> bool {
 }
 
 /// The first condition that a call does not fulfil; `None` when the rule is about it.
-pub fn failing<'m>(matching: &'m Match, effect: Verdict, intent: &Intent) -> Option<Failing<'m>> {
+pub fn failing<'m>(matching: &'m Match, effect: Verdict, call: &Call<'_>) -> Option<Failing<'m>> {
+    let intent = call.intent;
     let has = |list: &[String], value: &str| list.is_empty() || list.iter().any(|item| item == value);
     let every = matching.every_target;
     let target = |list: &[String], of: fn(&Target) -> &str| {
@@ -73,7 +86,7 @@ pub fn failing<'m>(matching: &'m Match, effect: Verdict, intent: &Intent) -> Opt
         key
     } else {
         let failing =
-            |rule: &'m ArgRule| rule.failing(&intent.args, strict).map(|condition| Failing::Arg(rule, condition));
+            |rule: &'m ArgRule| rule.failing(&call.args, strict).map(|condition| Failing::Arg(rule, condition));
         return m.args.iter().find_map(failing);
     };
     Some(Failing::Key(key))

@@ -97,6 +97,11 @@ impl<G: Grant> Token<G> {
         Ok(Digest::of(&canon::of(&Self { signature: None, ..self.clone() })?))
     }
 
+    /// The digest that was signed, of a token that is proven.
+    pub fn signed_digest(&self) -> &str {
+        self.signature.as_ref().map_or("", |signature| &signature.known.signed_digest)
+    }
+
     /// Trims and lowers what is compared; the reason code of a token that is malformed.
     pub fn normalised(mut self) -> Result<Self, &'static str> {
         for (text, want) in [(&mut self.schema_id, G::SCHEMA), (&mut self.schema_version, SCHEMA_VERSION)] {

@@ -1,6 +1,6 @@
 //! What there is to run: the fixtures a `gait.yaml` lists, and those its globs find.
 
-use crate::config::document;
+use crate::config::place;
 use crate::config::suite::{self, Entry, Settings, Suite};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
@@ -62,7 +62,7 @@ fn listed(entry: &Entry, suite: &Suite) -> Listed {
     }
 }
 
-fn place(at: Option<document::Place>, suite: &Suite) -> Option<Place> {
+fn place(at: Option<place::Place>, suite: &Suite) -> Option<Place> {
     at.map(|at| Place { file: suite.document.path.clone(), line: at.line })
 }
 

@@ -44,19 +44,25 @@ def main():
 
 def table(work, packs):
     context = {"identity": "agent", "workspace": "/srv", "risk_class": "low"}
-    intent = {"tool_name": "tool.7", "args": {"amount": 5}, "context": context,
+    intent = {"tool_name": "tool.7", "args": {"amount": 5, "currency": "EUR", "file": "/srv/a.txt", "to": {"name": "x"}}, "context": context,
               "targets": [{"kind": "path", "value": "/srv/a/b", "operation": "read"}]}
     (work / "call.json").write_text(json.dumps(intent))
     (work / "small.yaml").write_text("default_verdict: block\nrules:\n  - {name: r, effect: allow, match: {tool_names: [tool.7]}}\n")
     # Each rule gets as far as its condition on an argument, and only the last holds.
-    rules = [{"name": f"r{at}", "priority": at, "effect": "allow",
-              "match": {"tool_names": ["tool.7"], "args": {"$.amount": {"gt": 1_000_000 - at}}}} for at in range(999)]
-    rules.append({"name": "last", "priority": 999, "effect": "allow", "match": {"tool_names": ["tool.7"]}})
-    (work / "large.json").write_text(json.dumps({"default_verdict": "block", "rules": rules}))
+    many(work / "amounts.json", lambda at: {"$.amount": {"gt": 1_000_000 - at}})
+    conditions = [
+        lambda at: {"$.amount": {"gte": 100 + at, "lt": 5000}},
+        lambda at: {"$.currency": {"in": [f"C{at}", f"D{at}"]}},
+        lambda at: {"$.file": {"under": f"/data/{at}"}},
+        lambda at: {"$.file": {"glob": f"/home/{at}/*.txt"}},
+        lambda at: {"$..name": {"eq": f"n{at}"}},
+    ]
+    many(work / "mixed.json", lambda at: conditions[at % len(conditions)](at))
     rows = [(f"gate eval, {name}", process(work, policy), budget)
-            for name, policy, budget in [("1 rule", "small.yaml", 3), ("1,000 rules", "large.json", None)]]
-    out = subprocess.run([DATA, "gate", work / "large.json", work / "call.json"], capture_output=True, text=True, check=True)
-    rows.append(("1,000 rules, in process, p99", float(out.stdout) / 1000, 0.05))
+            for name, policy, budget in [("1 rule", "small.yaml", 3), ("1,000 rules", "amounts.json", None)]]
+    for name in ["amounts", "mixed"]:
+        out = subprocess.run([DATA, "gate", work / f"{name}.json", work / "call.json"], capture_output=True, text=True, check=True)
+        rows.append((f"1,000 rules, {name}, in process, p99", float(out.stdout) / 1000, 0.05))
     (work / "packs").mkdir()
     whole = json.loads(subprocess.run([DATA, "input", str(CALLS)], capture_output=True, check=True).stdout)
     for at in range(packs):
@@ -69,6 +75,14 @@ def table(work, packs):
     for name, took, budget in rows:
         print(f"{name:36} {took:9.3f} {budget or '-':>7}")
     return [name for name, took, budget in rows if budget and took > budget]
+
+
+def many(path, condition):
+    """A policy of 1,000 rules about the same tool."""
+    rules = [{"name": f"r{at}", "priority": at, "effect": "allow", "match": {"tool_names": ["tool.7"], "args": condition(at)}}
+             for at in range(999)]
+    rules.append({"name": "last", "priority": 999, "effect": "allow", "match": {"tool_names": ["tool.7"]}})
+    path.write_text(json.dumps({"default_verdict": "block", "rules": rules}))
 
 
 def process(work, policy):

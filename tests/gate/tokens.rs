@@ -2,6 +2,7 @@
 
 use crate::kit::{Place, call};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 const POLICY: &str = "
 default_verdict: block
@@ -44,12 +45,15 @@ impl Bench {
         assert_eq!(code, 0, "{said}");
     }
 
-    fn eval(&self, intent: &str, tokens: &str, more: &str) -> (i32, Value) {
-        let line = format!(
+    fn line(&self, intent: &str, tokens: &str, more: &str) -> String {
+        format!(
             "gate eval --policy p.yaml --intent {intent} --key-mode prod --private-key keys/gate_private.key --credential-broker stub \
              --approval-public-key keys/ann_public.key --approval-token-chain {tokens} {more}"
-        );
-        self.place.run(&line)
+        )
+    }
+
+    fn eval(&self, intent: &str, tokens: &str, more: &str) -> (i32, Value) {
+        self.place.run(&self.line(intent, tokens, more))
     }
 
     fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
@@ -116,6 +120,51 @@ fn what_is_not_two_approvals_is_refused_with_its_reason() {
     refused("a.json,short.json", "", "approval_token_expired");
     bench.approve("scope.json", "cid", "ann", "--scope tool:other");
     refused("a.json,scope.json", "", "approval_token_scope_mismatch");
+}
+
+#[test]
+fn an_approval_that_let_a_call_through_is_spent() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "");
+    bench.approve("b.json", "bob", "bob", "");
+    let once = "--approval-trust people --spent-approvals l.json";
+    // Neither a look nor a call that is refused spends anything.
+    assert_eq!(bench.eval("i.json", "a.json,b.json", &format!("{once} --simulate")).0, 0);
+    assert_eq!(bench.eval("i.json", "a.json", once).0, 4);
+    assert!(!bench.place.path("l.json").exists());
+    assert_eq!(bench.eval("i.json", "a.json,b.json", once).0, 0);
+    std::fs::copy(bench.place.path("b.json"), bench.place.path("copy.json")).unwrap();
+    bench.approve("c.json", "cid", "bob", "");
+    for tokens in ["a.json,b.json", "copy.json,c.json"] {
+        let (code, said) = bench.eval("i.json", tokens, &format!("{once} --approval-audit-out audit.json"));
+        assert_eq!((code, &said["verdict"]), (4, &json!("require_approval")), "{said}");
+        assert!(has(&said, "approval_token_spent") && has(&said, "approval_chain_insufficient"), "{said}");
+        assert!(bench.place.json("audit.json")["entries"].to_string().contains("approval_token_spent"));
+    }
+    // The profile for production keeps a ledger without being told.
+    let strict = "--approval-trust people --profile oss-prod";
+    assert_eq!(bench.eval("i.json", "a.json,b.json", strict).0, 0);
+    assert!(has(&bench.eval("i.json", "a.json,b.json", strict).1, "approval_token_spent"));
+    // A ledger that cannot be read lets nothing through, and the decision is on record.
+    bench.place.file("l.json", "{");
+    assert_eq!(bench.eval("i.json", "a.json,b.json", &format!("{once} --trace-out t.json")).0, 6);
+    assert_eq!(bench.place.json("t.json")["verdict"], "require_approval");
+}
+
+#[test]
+fn of_sixteen_calls_with_the_same_approvals_one_proceeds() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "");
+    bench.approve("b.json", "bob", "bob", "");
+    let child = |at: usize| {
+        let more = format!("--approval-trust people --spent-approvals l.json --trace-out t{at}.json");
+        bench.place.command(&bench.line("i.json", "a.json,b.json", &more)).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut children: Vec<_> = (0..16).map(child).collect();
+    let codes: Vec<i32> = children.iter_mut().map(|child| child.wait().unwrap().code().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == 4).count(), 15, "{codes:?}");
+    assert_eq!(bench.place.json("l.json")["spent"].as_array().unwrap().len(), 2);
 }
 
 #[test]

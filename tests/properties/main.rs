@@ -5,5 +5,6 @@
 mod archives;
 mod canonical;
 mod numbers;
+mod paths;
 mod signatures;
 mod times;

@@ -8,6 +8,7 @@ use crate::gate::policy::Policy;
 use crate::gate::recorded::{self, Call, Caller, Difference};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs;
 use crate::runpack::read::Pack;
 use crate::runpack::verify::Trust;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -62,6 +63,14 @@ struct Tally {
     escaped: Vec<Difference>,
 }
 
+/// What has to be stopped in one pack.
+#[derive(Debug, Default)]
+struct Must {
+    all: bool,
+    /// Intent ids.
+    calls: BTreeSet<String>,
+}
+
 impl BacktestCmd {
     /// Reads the packs on all cores and tells.
     pub fn run(self) -> Result<Answer> {
@@ -73,11 +82,14 @@ impl BacktestCmd {
             workspace: self.workspace.clone(),
             risk_class: self.risk_class.clone(),
         };
-        let mut must: HashMap<Utf8PathBuf, Option<String>> = HashMap::new();
+        let mut must: HashMap<Utf8PathBuf, Must> = HashMap::new();
         for named in &self.must_block {
-            let (path, intent) =
-                named.split_once('#').map_or((named.as_str(), None), |(path, id)| (path, Some(id.to_owned())));
-            must.extend(expand(path)?.into_iter().map(|path| (path, intent.clone())));
+            let (path, call) = named.split_once('#').map_or((named.as_str(), None), |(path, id)| (path, Some(id)));
+            for path in expand(path)? {
+                let must = must.entry(path).or_default();
+                must.all |= call.is_none();
+                must.calls.extend(call.map(str::to_owned));
+            }
         }
         let mut paths: BTreeSet<Utf8PathBuf> = must.keys().cloned().collect();
         for pattern in &self.packs {
@@ -180,7 +192,7 @@ fn pack(
     policy: &Policy,
     caller: &Caller,
     at: Option<&Timestamp>,
-    must: Option<&Option<String>>,
+    must: Option<&Must>,
     trust: &Trust,
 ) -> Result<Tally> {
     let pack = Pack::open(path.as_std_path(), trust)?;
@@ -192,7 +204,7 @@ fn pack(
         let call = Call { tool: &intent.label, args: intent.content(), created_at: intent.created_at };
         let said = recorded::ask(policy, &call, caller, at);
         let stopped = said.verdict >= Verdict::RequireApproval;
-        let has_to = must.is_some_and(|id| id.as_ref().is_none_or(|id| *id == *intent.intent_id));
+        let has_to = must.is_some_and(|must| must.all || must.calls.contains(&*intent.intent_id));
         tally.calls += 1;
         let difference = |recorded| Difference {
             pack: path.to_string(),
@@ -209,7 +221,7 @@ fn pack(
         }
         let Some(recorded) = recorded else { continue };
         tally.known += 1;
-        if must.is_none() && recorded == Verdict::Allow {
+        if !has_to && recorded == Verdict::Allow {
             tally.allowed += 1;
             tally.false_blocks += usize::from(stopped);
         }
@@ -217,9 +229,8 @@ fn pack(
             tally.differences.push(difference(recorded));
         }
     }
-    if let Some(Some(id)) = must
-        && !pack.intents.iter().any(|intent| *intent.intent_id == **id)
-    {
+    let known = |id: &&String| pack.intents.iter().any(|intent| *intent.intent_id == **id);
+    if let Some(id) = must.and_then(|must| must.calls.iter().find(|id| !known(id))) {
         return Err(Error::invalid(format!("{path} has no call {id:?}, which --must-block names")));
     }
     Ok(tally)
@@ -229,7 +240,7 @@ fn pack(
 fn expand(pattern: &str) -> Result<Vec<Utf8PathBuf>> {
     let path = Utf8Path::new(pattern);
     if path.is_file() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(vec![fs::clean(pattern)]);
     }
     let globbed =
         if path.is_dir() { format!("{}/**/*.zip", pattern.trim_end_matches('/')) } else { pattern.to_owned() };
@@ -244,7 +255,7 @@ fn expand(pattern: &str) -> Result<Vec<Utf8PathBuf>> {
         let Some(path) = Utf8Path::from_path(entry.path()) else { continue };
         let shown = if base == "." { path.strip_prefix("./").unwrap_or(path) } else { path };
         if entry.file_type().is_some_and(|kind| kind.is_file()) && glob.is_match(shown) {
-            found.push(shown.to_owned());
+            found.push(fs::clean(shown.as_str()));
         }
     }
     if found.is_empty() {

@@ -1,6 +1,7 @@
 //! Places in a JSON value named by a path: the part of JSONPath that names members, items and descendants.
 
 use crate::kernel::error::{Error, Result};
+use crate::kernel::json::tree::Json;
 use std::fmt;
 
 /// A parsed path. `$` is the whole value, `.name` or `['name']` a member, `[0]` an item, `*` or `[*]` all of either,
@@ -51,14 +52,56 @@ impl JsonPath {
         Ok(Self { text: text.to_owned(), steps })
     }
 
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the path names exactly the place that these names and indexes lead to.
     pub fn names<S: AsRef<str>>(&self, place: &[S]) -> bool {
         fits(&self.steps, place)
     }
 
-    /// Whether the path may name a place more than `depth` levels down.
-    pub fn reaches_below(&self, depth: usize) -> bool {
-        self.steps.len() > depth || self.steps.iter().any(|step| step.deep)
+    /// The one place the path names, if it can name no more than one: whether there is a value.
+    pub fn single<'j>(&self, root: &'j Json) -> Option<Option<&'j Json>> {
+        let names = self.steps.iter().map(|step| step.name.as_deref().filter(|_| !step.deep));
+        let mut value = Some(root);
+        for name in names {
+            let name = name?;
+            value = value.and_then(|value| child(value, name));
+        }
+        Some(value)
+    }
+
+    /// The values the path names, in document order.
+    pub fn select<'j>(&self, root: &'j Json) -> Vec<&'j Json> {
+        let mut out = Vec::new();
+        self.walk(root, &[0], &mut out);
+        out
+    }
+
+    /// Collects below a value that is reached with these steps still to go, each told as where it begins.
+    fn walk<'j>(&self, value: &'j Json, open: &[usize], out: &mut Vec<&'j Json>) {
+        if open.contains(&self.steps.len()) {
+            out.push(value);
+        }
+        let mut enter = |name: &str, child: &'j Json| {
+            let mut next = Vec::new();
+            for &at in open {
+                let Some(step) = self.steps.get(at) else { continue };
+                next.extend(step.deep.then_some(at));
+                next.extend(step.name.as_ref().is_none_or(|wanted| wanted == name).then_some(at + 1));
+            }
+            next.dedup();
+            if !next.is_empty() {
+                self.walk(child, &next, out);
+            }
+        };
+        match value {
+            Json::Object(members) => members.iter().for_each(|(key, value)| enter(key, value)),
+            Json::Array(items) => items.iter().enumerate().for_each(|(at, value)| enter(&at.to_string(), value)),
+            _ => {}
+        }
     }
 
     /// Whether the path names the place or something it lies in.
@@ -94,6 +137,18 @@ fn bracketed(inner: &str) -> Option<(Option<String>, &str)> {
         "*" => Some((None, rest)),
         "" => None,
         digits => digits.bytes().all(|b| b.is_ascii_digit()).then(|| (Some(digits.to_owned()), rest)),
+    }
+}
+
+/// The member or item of a name.
+fn child<'j>(value: &'j Json, name: &str) -> Option<&'j Json> {
+    match value {
+        Json::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
+        Json::Array(items) => {
+            let at: usize = name.parse().ok()?;
+            items.get(at).filter(|_| at.to_string() == name)
+        }
+        _ => None,
     }
 }
 
