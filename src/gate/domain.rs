@@ -198,8 +198,8 @@ const LAYERS: usize = 8;
 /// inside a scheme, or takes escapes off before it looks for the host. For denials only.
 pub fn possibly_read_as(value: &str) -> Vec<String> {
     let mut hosts = Vec::new();
-    let mut rest = value;
-    loop {
+    let mut rest = head(value);
+    for _ in 0..LAYERS {
         let mut text = rest.to_owned();
         for _ in 0..LAYERS {
             let cut = text.replace(|c: char| c.is_control(), " ");
@@ -217,6 +217,19 @@ pub fn possibly_read_as(value: &str) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Whether a value names a host so long that no reader takes it whole, and so none may be trusted to.
+pub fn is_overlong(value: &str) -> bool {
+    let rest = head(value).split_once("://").map_or(head(value), |(_, rest)| rest);
+    value.len() > LONGEST && !rest.contains(['/', '\\', '?', '#'])
+}
+
+/// More bytes than any host and what stands before it have.
+const LONGEST: usize = 1 << 14;
+
+fn head(value: &str) -> &str {
+    &value[..value.floor_char_boundary(LONGEST)]
 }
 
 /// A host, and what a lax resolver may take it for: cut at the first character that is none of a name's, with Unicode

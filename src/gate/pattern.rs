@@ -199,7 +199,8 @@ pub fn domain_allowed(target: &Target, patterns: &[Pattern]) -> bool {
 pub fn domain_denied(target: &Target, patterns: &[Pattern]) -> bool {
     let fits = |host: &String| patterns.iter().any(|pattern| pattern.domain(host));
     domain::variants(&target.endpoint_domain).iter().any(fits)
-        || leads_out(target) && domain::possibly_read_as(&target.value).iter().any(fits)
+        || leads_out(target)
+            && (domain::is_overlong(&target.value) || domain::possibly_read_as(&target.value).iter().any(fits))
 }
 
 /// Whether domain rules speak about a target at all.

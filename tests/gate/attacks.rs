@@ -71,6 +71,12 @@ fn a_user_that_another_reader_takes_for_the_host_is_not_allowed() {
     assert_eq!(target(allowed, "url", "http://u:p%40ss@good.example/"), "allow");
     let layers = format!("http://%{}41.example", "25".repeat(40_000));
     assert_eq!(target(allowed, "url", &layers), "block");
+    for long in
+        [layers, format!("http://{}evil.example", "a@".repeat(40_000)), "a:".repeat(40_000) + "http://evil.example"]
+    {
+        assert_eq!(target(DENIED, "url", &long), "block", "{}", &long[..20]);
+    }
+    assert_eq!(target(DENIED, "url", &format!("https://good.example/{}", "a:".repeat(40_000))), "allow");
 }
 
 #[test]
