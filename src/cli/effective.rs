@@ -2,7 +2,7 @@
 //! built-in value, each remembered.
 
 use crate::config::project::{DEFAULT_PATH, Project};
-use crate::gate::credential::{self, Broker};
+use crate::gate::credential::{self, Broker, HashKey};
 use crate::gate::kill::{self, KillSwitch};
 use crate::gate::limit;
 use crate::gate::request::{Outputs, Profile, Settings, Tokens};
@@ -125,13 +125,20 @@ pub struct Flags {
     /// Its arguments, separated by commas
     #[arg(long, value_name = "LIST", allow_hyphen_values = true, help_heading = "Credentials")]
     credential_command_args: Option<String>,
+    /// Variable with a key of 16 bytes or more: env then tells a keyed hash of the secret instead of a bare one
+    #[arg(long, value_name = "VAR", help_heading = "Credentials")]
+    credential_hash_key_env: Option<String>,
     /// Proof of the credential [default: credential_evidence_<trace_id>.json]
     #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     credential_evidence_out: Option<String>,
     /// Trace [default: trace_<trace_id>.json, which a later decision alike overwrites]
     #[arg(long, value_name = "FILE")]
     trace_out: Option<String>,
-    /// Put the event's id into the trace's usual name, so that no later decision overwrites it
+    /// Signed record of the reasons that names every file of the decision [default: decision_<trace_id>.json beside the
+    /// trace]
+    #[arg(long, value_name = "FILE")]
+    decision_out: Option<String>,
+    /// Put the event's id into the usual names, so that no later decision overwrites the files
     #[arg(long)]
     unique_trace: bool,
 }
@@ -153,6 +160,16 @@ struct Merge {
 }
 
 impl Merge {
+    /// Merges into the defaults of this file, if of any.
+    fn into(config: Option<&str>) -> Result<Self> {
+        let project = match config {
+            Some("") => return Err(Error::invalid("--config is blank").hint("name a file, or use --no-config")),
+            Some(path) => Project::load_from(path)?,
+            None => Project::default(),
+        };
+        Ok(Self { project, sources: BTreeMap::new() })
+    }
+
     /// The value of `key`, which the file may hold: flag, file, built-in.
     fn take(&mut self, key: &'static str, flag: Option<String>, default: Option<&str>) -> Option<String> {
         let flag = present(flag);
@@ -178,11 +195,7 @@ fn present(flag: Option<String>) -> Option<String> {
 impl Flags {
     /// Merges the project's defaults in.
     pub fn resolve(self, clock: Clock, correlation_id: &str) -> Result<Effective> {
-        if !self.no_config && self.config.trim().is_empty() {
-            return Err(Error::invalid("--config is blank").hint("name a file, or use --no-config"));
-        }
-        let project = if self.no_config { Project::default() } else { Project::load_from(self.config.trim())? };
-        let mut merge = Merge { project, sources: BTreeMap::new() };
+        let mut merge = Merge::into((!self.no_config).then_some(self.config.trim()))?;
         let m = &mut merge;
         let policy = m.take("policy", self.policy, None).ok_or_else(|| {
             Error::invalid("no policy to hold the call to")
@@ -218,12 +231,14 @@ impl Flags {
             m,
             profile,
             [self.credential_broker, self.credential_env_prefix, self.credential_command, self.credential_command_args],
+            self.credential_hash_key_env,
         )?;
         let credential_ref = m.take("credential_ref", self.credential_ref, None).unwrap_or_default();
         let scopes = m.take("credential_scopes", self.credential_scopes, None).unwrap_or_default();
         let switch = m.take("kill_switch_state", self.kill_switch_state, None);
         let outputs = Outputs {
             trace: m.take("trace_path", self.trace_out, None),
+            decision: m.take("decision_path", self.decision_out, None),
             credential_evidence: m.take("credential_evidence_path", self.credential_evidence_out, None),
             approval_audit: present(self.approval_audit_out),
             delegation_audit: present(self.delegation_audit_out),
@@ -268,13 +283,22 @@ fn profile(word: &str) -> Result<Profile> {
     }
 }
 
-fn broker(m: &mut Merge, profile: Profile, [name, prefix, program, args]: [Option<String>; 4]) -> Result<Broker> {
+fn broker(
+    m: &mut Merge,
+    profile: Profile,
+    [name, prefix, program, args]: [Option<String>; 4],
+    key: Option<String>,
+) -> Result<Broker> {
     let name = m.take("credential_broker", name, Some("off")).unwrap_or_default();
     let prefix = m.take("credential_env_prefix", prefix, Some(credential::DEFAULT_PREFIX)).unwrap_or_default();
     let program = m.take("credential_command", program, None).unwrap_or_default();
     let args = m.take("credential_command_args", args, None).unwrap_or_default();
     let allowlist = std::env::var(credential::ALLOWLIST_VAR).ok().filter(|list| !text::csv(list).is_empty());
-    let broker = Broker::resolve(&name, &prefix, &program, &args, allowlist.as_deref())?;
+    let key = m.take("credential_hash_key_env", key, None);
+    let mut broker = Broker::resolve(&name, &prefix, &program, &args, allowlist.as_deref())?;
+    if let (Broker::Env { hash_key, .. }, Some(variable)) = (&mut broker, key) {
+        *hash_key = Some(HashKey::from_env(variable.trim())?);
+    }
     if profile == Profile::OssProd && matches!(broker, Broker::Command { .. }) && allowlist.is_none() {
         let what =
             format!("profile oss-prod runs no credential command that {} does not name", credential::ALLOWLIST_VAR);

@@ -124,6 +124,7 @@ struct Found {
     delegation_audit_path: Option<String>,
     trace_id: String,
     trace_path: String,
+    decision_path: String,
     policy_digest: String,
     intent_digest: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -190,6 +191,7 @@ impl Found {
             delegation_audit_path: written.delegation_audit_path.clone(),
             trace_id: written.trace_id.clone(),
             trace_path: written.trace_path.clone(),
+            decision_path: written.decision_path.clone(),
             policy_digest: request.policy_digest.clone(),
             intent_digest: request.intent_digest.clone(),
             matched_rule: outcome.matched_rule().to_owned(),

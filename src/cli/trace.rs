@@ -3,10 +3,13 @@
 use crate::cli::args::TrustArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
-use crate::gate::trace::{self, Fault, Trace};
+use crate::gate::bound::{self, Bond, Proven};
+use crate::gate::seal::Fault;
+use crate::gate::trace::{self, Trace};
 use crate::kernel::error::{Error, Result};
+use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::sign::key::PublicKey;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -22,11 +25,24 @@ enum Verb {
     Verify(VerifyCmd),
 }
 
-/// Verify the signature of a decision trace, and that nothing unsigned stands in it
+/// Verify the signature of a decision trace, that nothing unsigned stands in it, and the other files of the decision
+///
+/// The decision record names them. It is looked for beside the trace; whoever can write there can also remove it, so ask for
+/// it with --require-decision.
 #[derive(Debug, Args)]
 struct VerifyCmd {
     #[command(flatten)]
     source: Source,
+    /// The decision record; it has to be there and to hold [default: decision_<trace_id>.json beside the trace, if it is
+    /// of this event]
+    #[arg(long, value_name = "PATH")]
+    decision: Option<Utf8PathBuf>,
+    /// Fail unless there is a decision record that holds
+    #[arg(long)]
+    require_decision: bool,
+    /// Folder that files of the decision may be in, besides those of trace and record and the working directory
+    #[arg(long, value_name = "DIR")]
+    files: Vec<Utf8PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
 }
@@ -47,17 +63,101 @@ impl TraceCmd {
     pub fn run(self) -> Result<Answer> {
         let Verb::Verify(cmd) = self.verb;
         let path = cmd.source.path.or(cmd.source.trace).unwrap_or_default();
-        let read = trace::open(Utf8Path::new(&path))?;
+        let bytes = fs::read(&path, DOCUMENT_LIMIT)?;
+        let trace = trace::parse(&bytes).map_err(|error| error.at(&path))?;
         let keys = keys(&cmd.trust)?;
-        let finding = Finding::new(&path, &read, &keys)?;
-        let mut text = format!("trace verify ok: {path}");
-        if !finding.ok {
-            text = format!("trace verify failed: {path}\nsignature status: failed");
-            if let Some(error) = &finding.error {
-                return Answer::failure("trace verify", &Error::verification(error)).members(&finding);
+        let mut finding = Finding::new(&path, &trace, &keys)?;
+        let mut part = DecisionPart::default();
+        let signer = finding.key_id.as_ref().filter(|_| finding.ok);
+        if let Some(key) = keys.iter().find(|key| signer == Some(&key.id())) {
+            let decision = cmd.decision.as_deref();
+            let path = Utf8Path::new(&path);
+            let proven = Proven { path, bytes: &bytes, trace: &trace, key, decision, folders: &cmd.files };
+            part = DecisionPart::of(bound::check(&proven)?);
+            finding.error = part.fault(decision, cmd.require_decision);
+            finding.ok = finding.error.is_none();
+        }
+        if let Some(error) = &finding.error {
+            return Answer::failure("trace verify", &Error::verification(error)).members(&finding)?.members(&part);
+        }
+        let text = match finding.ok {
+            true => format!("trace verify ok: {path}{}", part.text()),
+            false => format!("trace verify failed: {path}\nsignature status: failed"),
+        };
+        let notes = part.warnings.iter().map(|text| format!("warning: {text}"));
+        Answer::new(&finding, finding.exit())?.members(&part)?.text(text).notes(notes).classified()
+    }
+}
+
+/// What was found about the record of the decision; empty where the trace itself does not hold.
+#[derive(Debug, Default, Serialize)]
+struct DecisionPart {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_path: Option<Utf8PathBuf>,
+    /// `verified`, `failed`, `stale` (of another event) or `missing`.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    decision_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_checked: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_codes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    /// Why trace and decision do not belong together.
+    #[serde(skip)]
+    why: Option<String>,
+}
+
+impl DecisionPart {
+    fn of(bond: Bond) -> Self {
+        match bond {
+            Bond::Absent => Self { decision_status: "missing", ..Self::default() },
+            Bond::Stale { path, event_id } => Self {
+                warnings: vec![format!(
+                    "{path} is the record of another decision, event {event_id:?}: only the trace was verified"
+                )],
+                decision_path: Some(path),
+                decision_status: "stale",
+                ..Self::default()
+            },
+            Bond::Holds { path, record, files } => Self {
+                decision_path: Some(path),
+                decision_status: "verified",
+                files_checked: Some(files),
+                profile: Some(record.profile),
+                matched_rule: Some(record.matched_rule).filter(|rule| !rule.is_empty()),
+                reason_codes: Some(record.reason_codes),
+                ..Self::default()
+            },
+            Bond::Broken { path, why } => {
+                Self { decision_path: Some(path), decision_status: "failed", why: Some(why), ..Self::default() }
             }
         }
-        Answer::new(&finding, finding.exit())?.text(text).classified()
+    }
+
+    /// Why the trace is not verified after all.
+    fn fault(&self, named: Option<&Utf8Path>, required: bool) -> Option<String> {
+        match (self.decision_status, named) {
+            ("failed", _) => self.why.clone(),
+            ("missing", Some(path)) => Some(format!("there is no decision record at {path}")),
+            ("missing", None) if required => Some("there is no decision record beside the trace".to_owned()),
+            ("stale", _) if required => self.warnings.first().cloned(),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        match (&self.decision_path, self.files_checked, &self.reason_codes) {
+            (Some(path), Some(files), Some(reasons)) => {
+                let rule = self.matched_rule.as_ref().map(|rule| format!("\nrule: {rule}")).unwrap_or_default();
+                format!("\ndecision record ok: {path} (files: {files}){rule}\nreasons: {}", reasons.join(","))
+            }
+            _ => String::new(),
+        }
     }
 }
 

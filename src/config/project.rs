@@ -11,7 +11,7 @@ use std::path::Path;
 pub const DEFAULT_PATH: &str = ".gait/config.yaml";
 
 /// The keys of `gate`: defaults of the flags of `gate eval`, all of them texts.
-pub const GATE_KEYS: [&str; 23] = [
+pub const GATE_KEYS: [&str; 25] = [
     "policy",
     "profile",
     "key_mode",
@@ -33,7 +33,9 @@ pub const GATE_KEYS: [&str; 23] = [
     "credential_command",
     "credential_command_args",
     "credential_evidence_path",
+    "credential_hash_key_env",
     "trace_path",
+    "decision_path",
     "kill_switch_state",
 ];
 

@@ -6,11 +6,15 @@ use crate::kernel::clock::Stopwatch;
 use crate::kernel::digest::{Digest, hex};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 /// Environment variable that names the commands a broker may be: a comma list of paths.
 pub const ALLOWLIST_VAR: &str = "GAIT_CREDENTIAL_COMMAND_ALLOWLIST";
@@ -18,17 +22,65 @@ pub const DEFAULT_PREFIX: &str = "GAIT_BROKER_TOKEN_";
 const OUTPUT_LIMIT: u64 = 16_384;
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Shortest key of a keyed hash, in bytes.
+const SHORTEST_KEY: usize = 16;
+
 /// Where credentials come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Broker {
     Off,
     Stub,
-    /// An environment variable of this prefix.
-    Env(String),
+    /// An environment variable of this prefix; with a key, its reference shows a keyed hash.
+    Env {
+        prefix: String,
+        hash_key: Option<HashKey>,
+    },
     Command {
         program: String,
         args: Vec<String>,
     },
+}
+
+/// What keys the hash of a secret. It is never shown.
+#[derive(Clone)]
+pub struct HashKey(Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey")
+    }
+}
+
+impl HashKey {
+    /// The trimmed value of an environment variable, at least 16 bytes.
+    pub fn from_env(variable: &str) -> Result<Self> {
+        let value = Zeroizing::new(std::env::var(variable).unwrap_or_default());
+        let hint = "set it to random text, or leave --credential-hash-key-env out";
+        match value.trim().as_bytes() {
+            [] => {
+                Err(Error::invalid(format!("environment variable {variable} (--credential-hash-key-env) holds no key"))
+                    .hint(hint))
+            }
+            short if short.len() < SHORTEST_KEY => Err(Error::invalid(format!(
+                "environment variable {variable} (--credential-hash-key-env) holds {} bytes, a key has at least \
+                 {SHORTEST_KEY}",
+                short.len()
+            ))
+            .hint(hint)),
+            key => Ok(Self(Zeroizing::new(key.to_vec()))),
+        }
+    }
+
+    /// The first 128 bits of the secret's HMAC-SHA256, in hex. A secret that is the key itself could be guessed and has none.
+    fn mark(&self, secret: &str) -> Result<String> {
+        if bool::from(self.0.ct_eq(secret.as_bytes())) {
+            return Err(Error::invalid("the key of --credential-hash-key-env is the credential itself"));
+        }
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.0)
+            .map_err(|error| Error::invalid(format!("the key of --credential-hash-key-env: {error}")))?;
+        mac.update(secret.as_bytes());
+        Ok(format!("hmac-sha256:{}", hex(&mac.finalize().into_bytes()[..16])))
+    }
 }
 
 /// What a broker is asked for.
@@ -59,7 +111,7 @@ impl Broker {
         match text::lower(word).as_str() {
             "" | "off" | "none" => Ok(Self::Off),
             "stub" => Ok(Self::Stub),
-            "env" => Ok(Self::Env(prefix.trim().to_owned())),
+            "env" => Ok(Self::Env { prefix: prefix.trim().to_owned(), hash_key: None }),
             "command" => {
                 let program = program.trim();
                 if program.is_empty() || program.contains(char::is_whitespace) {
@@ -97,18 +149,19 @@ impl Broker {
                 let digest = Digest::of(parts.map(String::as_str).join("|").as_bytes());
                 Ok(Issued { issuer: "stub".to_owned(), reference: format!("stub:{}", hex(&digest.bytes()[..12])) })
             }
-            Self::Env(prefix) => {
+            Self::Env { prefix, hash_key } => {
                 let named = if request.reference.is_empty() { &request.tool_name } else { &request.reference };
                 let variable = format!("{prefix}{}", variable(named));
-                let secret = zeroize::Zeroizing::new(std::env::var(&variable).unwrap_or_default());
-                if secret.trim().is_empty() {
+                let secret = Zeroizing::new(std::env::var(&variable).unwrap_or_default());
+                let secret = secret.trim();
+                if secret.is_empty() {
                     return Err(Error::invalid(format!("environment variable {variable} holds no credential")));
                 }
-                let digest = Digest::of(secret.trim().as_bytes());
-                Ok(Issued {
-                    issuer: "env".to_owned(),
-                    reference: format!("env:{variable}:{}", hex(&digest.bytes()[..8])),
-                })
+                let mark = match hash_key {
+                    Some(key) => key.mark(secret)?,
+                    None => hex(&Digest::of(secret.as_bytes()).bytes()[..8]),
+                };
+                Ok(Issued { issuer: "env".to_owned(), reference: format!("env:{variable}:{mark}") })
             }
             Self::Command { program, args } => run(program, args, request),
         }

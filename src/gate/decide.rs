@@ -88,7 +88,7 @@ fn suits_production(request: &Request<'_>) -> Result<()> {
             );
             return Err(Error::invalid(what).hint("set it, or give the rule risk_classes without high and critical"));
         }
-        if settings.broker == Broker::Off {
+        if matches!(settings.broker, Broker::Off) {
             let what =
                 format!("profile oss-prod: rule {:?} needs a credential broker, and none is configured", rule.name);
             return Err(Error::invalid(what).hint("add --credential-broker"));

@@ -312,7 +312,7 @@ pub fn credential(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
     }
     let settings = request.settings;
     let outcome = &mut decision.outcome;
-    if settings.broker == Broker::Off {
+    if matches!(settings.broker, Broker::Off) {
         outcome.tighten(Verdict::Block, "broker_credential_required", "broker_credential_missing");
         return Ok(());
     }
@@ -328,9 +328,10 @@ pub fn credential(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<
             text::insert(&mut outcome.reason_codes, "broker_credential_present");
             decision.credential = Some(issued);
             (decision.credential_reference, decision.credential_scope) = (reference, scope);
-            if matches!(settings.broker, Broker::Env(_)) {
+            if matches!(settings.broker, Broker::Env { hash_key: None, .. }) {
                 decision.warnings.push(
-                    "credential_ref shows a part of an unsalted hash of the secret: use secrets that cannot be guessed"
+                    "credential_ref shows a part of an unsalted hash of the secret: use secrets that cannot be guessed, or \
+                     --credential-hash-key-env"
                         .to_owned(),
                 );
             }

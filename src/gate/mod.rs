@@ -8,9 +8,11 @@
 
 pub mod approval;
 pub mod args;
+pub mod bound;
 pub mod cases;
 pub mod credential;
 pub mod decide;
+pub mod decision;
 pub mod delegation;
 pub mod domain;
 pub mod evaluate;
@@ -33,6 +35,7 @@ pub mod rehearse;
 pub mod remark;
 pub mod request;
 pub mod rule;
+pub mod seal;
 pub mod signing;
 pub mod spent;
 pub mod state;

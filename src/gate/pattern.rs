@@ -89,7 +89,8 @@ pub struct PathReadings {
     /// Readings in the same folder that only a denial looks at: cut at a NUL, names without what follows `:` and
     /// without final dots and blanks.
     lax: Vec<String>,
-    /// It holds a character that ends or splits a path for some programs.
+    /// It holds a character that ends or splits a path for some programs, or a segment that some take for `..`: the one
+    /// or the other reading of each is more than can be tried.
     broken: bool,
 }
 
@@ -101,16 +102,20 @@ impl PathReadings {
         for _ in 0..8 {
             let slashed = text.replace('\\', "/");
             further.push(clean(&slashed));
-            further.push(clean(&dotted(&slashed)));
+            for likes in [is_dots_and_blanks, is_two_dots_between_blanks] {
+                further.push(clean(&climbing(&slashed, likes)));
+            }
+            broken |= slashed.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
+            broken |= text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
+            // Blanks at the end are gone from a value; with one, this was a name like any other.
+            further.extend(slashed.strip_suffix("/..").map(clean));
             let ends = slashed.split('\0').next().unwrap_or_default();
             lax.push(clean(&bare(ends)));
-            broken |= text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
             match decode(&text) {
                 Some(decoded) => text = decoded,
                 None => break,
             }
         }
-        further.push(clean(&dotted(value)));
         for readings in [&mut further, &mut lax] {
             readings.sort_unstable();
             readings.dedup();
@@ -148,14 +153,19 @@ fn bare(value: &str) -> String {
     value.split('/').map(name).collect::<Vec<_>>().join("/")
 }
 
-/// Segments that some systems take for `..`: dots and blanks only, two dots at least, whatever follows a `;`.
-fn dotted(value: &str) -> String {
-    let segment = |segment: &str| {
-        let name = segment.split(';').next().unwrap_or_default();
-        let climbs = name.chars().all(|c| c == '.' || c == ' ') && name.matches('.').count() > 1;
-        if climbs { "..".to_owned() } else { segment.to_owned() }
-    };
-    value.split('/').map(segment).collect::<Vec<_>>().join("/")
+/// The path with each segment as `..` that a system may take for it.
+fn climbing(value: &str, likes: fn(&str) -> bool) -> String {
+    value.split('/').map(|segment| if likes(segment) { ".." } else { segment }).collect::<Vec<_>>().join("/")
+}
+
+/// Two dots at least, and blanks; some readers drop what follows a `;`.
+fn is_dots_and_blanks(segment: &str) -> bool {
+    let name = segment.split(';').next().unwrap_or_default();
+    name.chars().all(|c| c == '.' || c == ' ') && name.matches('.').count() > 1
+}
+
+fn is_two_dots_between_blanks(segment: &str) -> bool {
+    segment.trim_matches(' ') == ".."
 }
 
 /// One layer of percent escapes resolved; `None` when there is none.

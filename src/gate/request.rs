@@ -120,10 +120,11 @@ pub struct Delegations {
 #[derive(Debug, Clone, Default)]
 pub struct Outputs {
     pub trace: Option<String>,
+    pub decision: Option<String>,
     pub approval_audit: Option<String>,
     pub delegation_audit: Option<String>,
     pub credential_evidence: Option<String>,
-    /// The usual name of the trace has the event's id in it: no later decision overwrites it.
+    /// The usual names have the event's id in them: no later decision overwrites the files.
     pub unique: bool,
 }
 

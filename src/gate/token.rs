@@ -1,8 +1,9 @@
 //! One signed, scoped, expiring grant: what approval and delegation tokens have in common.
 
 use crate::gate::model::{PRODUCER, SCHEMA_VERSION};
+use crate::gate::seal::{self, Closed, Unknown};
 use crate::gate::text;
-use crate::gate::trace::{Closed, nullable};
+use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::{Digest, hex, is_hex64};
 use crate::kernel::error::{Error, Result};
@@ -11,9 +12,8 @@ use crate::kernel::json::{canon, encode, read};
 use crate::sign::envelope::{self, Signature};
 use crate::sign::key::{PrivateKey, PublicKey};
 use camino::Utf8Path;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a kind of token grants, between its head and its expiry.
@@ -52,7 +52,7 @@ pub struct Token<G> {
     pub signature: Option<Closed<Signature>>,
     /// Keys that no signature covers.
     #[serde(flatten, skip_serializing)]
-    unknown: BTreeMap<String, IgnoredAny>,
+    unknown: Unknown,
 }
 
 impl<G: Grant> Token<G> {
@@ -79,10 +79,9 @@ impl<G: Grant> Token<G> {
             grant,
             expires_at,
             signature: None,
-            unknown: BTreeMap::new(),
+            unknown: Unknown::new(),
         };
-        let known = envelope::sign(key, token.signable()?);
-        token.signature = Some(Closed { known, ..Closed::default() });
+        token.signature = Some(seal::seal(key, token.signable()?));
         Ok(token)
     }
 

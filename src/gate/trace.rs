@@ -1,21 +1,19 @@
 //! The signed record of one decision: what is on disk, what of it is signed, and whether the signature holds.
 
+use crate::gate::seal::{self, Closed, Fault, Unknown};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::kernel::json::{canon, read};
-use crate::sign::envelope::{self, Refusal, Signature};
+use crate::sign::envelope::Signature;
 use crate::sign::key::{PrivateKey, PublicKey};
 use camino::Utf8Path;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
 
 pub const SCHEMA: &str = "gait.gate.trace";
-
-/// Keys nobody knows: outside the signature, so they make a trace fail.
-type Unknown = BTreeMap<String, IgnoredAny>;
+/// The mark, among the violations, of a decision that enforced nothing.
+pub const SIMULATED: &str = "simulate_mode_non_enforcing";
 
 /// One decision. Missing members and `null` read as empty; the order of the members is that of the file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -105,15 +103,6 @@ pub struct SkillProvenance {
     pub unknown: Unknown,
 }
 
-/// A record of another room, and the keys it does not know.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Closed<T> {
-    #[serde(flatten)]
-    pub known: T,
-    #[serde(flatten, skip_serializing)]
-    pub unknown: Unknown,
-}
-
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -139,31 +128,6 @@ pub fn parse(bytes: &[u8]) -> Result<Trace> {
     Ok(trace.unwrap_or_default())
 }
 
-/// Why a trace does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Keys outside the signature, in dotted form.
-    UnknownKeys(Vec<String>),
-    Unsigned,
-    /// What the signature says of itself is wrong.
-    Signature(Refusal),
-    /// The signature is well-formed and names this key, but the key did not make it.
-    Forged(String),
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::UnknownKeys(keys) => {
-                write!(f, "the trace has keys that its signature does not cover: {}", keys.join(", "))
-            }
-            Self::Unsigned => f.write_str("the trace has no signature"),
-            Self::Signature(refusal) => refusal.fmt(f),
-            Self::Forged(_) => Refusal::Forged.fmt(f),
-        }
-    }
-}
-
 impl Trace {
     /// The digest that is signed: known members only, without the signature.
     pub fn signable(&self) -> Result<Digest> {
@@ -173,8 +137,7 @@ impl Trace {
 
     /// Signs the trace, in place of any signature it had.
     pub fn sign(&mut self, key: &PrivateKey) -> Result<()> {
-        let known = envelope::sign(key, self.signable()?);
-        self.signature = Some(Closed { known, unknown: Unknown::new() });
+        self.signature = Some(seal::seal(key, self.signable()?));
         Ok(())
     }
 
@@ -185,32 +148,17 @@ impl Trace {
         if keys.is_empty() {
             return Err(Error::invalid("no key to verify the trace with"));
         }
-        let digest = self.signable()?;
-        let unknown = self.unknown_keys();
-        if !unknown.is_empty() {
-            return Ok(Err(Fault::UnknownKeys(unknown)));
-        }
-        let Some(signature) = &self.signature else { return Ok(Err(Fault::Unsigned)) };
-        let mut fault = Fault::Signature(Refusal::KeyMismatch);
-        for key in keys {
-            match envelope::verify_with(key, &signature.known, digest) {
-                Ok(()) => return Ok(Ok(key.id())),
-                Err(Refusal::KeyMismatch) => {}
-                Err(Refusal::Forged) => fault = Fault::Forged(key.id()),
-                Err(other) => fault = Fault::Signature(other),
-            }
-        }
-        Ok(Err(fault))
+        let unknown = seal::dotted([
+            ("", Some(&self.unknown)),
+            ("delegation_ref.", self.delegation_ref.as_ref().map(|part| &part.unknown)),
+            ("skill_provenance.", self.skill_provenance.as_ref().map(|part| &part.unknown)),
+            ("signature.", self.signature.as_ref().map(|part| &part.unknown)),
+        ]);
+        Ok(seal::signer(self.signature.as_ref(), unknown, self.signable()?, keys))
     }
 
-    fn unknown_keys(&self) -> Vec<String> {
-        let none = &Unknown::new();
-        let places = [
-            ("", &self.unknown),
-            ("delegation_ref.", self.delegation_ref.as_ref().map_or(none, |part| &part.unknown)),
-            ("skill_provenance.", self.skill_provenance.as_ref().map_or(none, |part| &part.unknown)),
-            ("signature.", self.signature.as_ref().map_or(none, |part| &part.unknown)),
-        ];
-        places.into_iter().flat_map(|(place, keys)| keys.keys().map(move |key| format!("{place}{key}"))).collect()
+    /// Whether the decision enforced nothing.
+    pub fn is_simulated(&self) -> bool {
+        self.violations.iter().any(|mark| mark == SIMULATED)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::kernel::error::{Error, Kind, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -207,6 +208,43 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let mut draft = Draft::new(&path)?;
     draft.file().write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
     draft.publish()
+}
+
+/// Writes files as [`write`] does, in this order, and waits for the disk once. The first that cannot be written ends it;
+/// those before it stay.
+pub fn write_all(files: &[(&Utf8Path, &[u8])]) -> Result<()> {
+    let (mut drafts, mut outcome) = (Vec::new(), Ok(()));
+    for (path, bytes) in files {
+        let written = if is_plain(path) {
+            Draft::new(path).and_then(|mut draft| {
+                draft.file().write_all(bytes).map_err(|e| Error::io("write", path, e))?;
+                drafts.push(draft);
+                Ok(())
+            })
+        } else {
+            write(path, bytes)
+        };
+        if written.is_err() {
+            outcome = written;
+            break;
+        }
+    }
+    std::thread::scope(|scope| {
+        let (first, rest) = drafts.split_first()?;
+        let waiting: Vec<_> = rest.iter().map(|draft| scope.spawn(|| draft.sync())).collect();
+        let synced = first.sync();
+        let ended = |_| Err(Error::new(Kind::Internal, "the writing thread ended early"));
+        Some(waiting.into_iter().fold(synced, |all, one| all.and(one.join().unwrap_or_else(ended))))
+    })
+    .unwrap_or(Ok(()))?;
+    // One file of each folder, to make the renames in it durable.
+    let mut folders = BTreeMap::new();
+    for Draft { file, path } in drafts {
+        file.persist(&path).map_err(|e| Error::io("write", &path, e.error))?;
+        folders.insert(path.parent().map(Path::to_owned), path);
+    }
+    folders.values().for_each(|path| sync_dir(path));
+    outcome
 }
 
 /// Writes a file that must not exist yet, whole or not at all, mode 0600.

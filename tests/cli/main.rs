@@ -8,6 +8,7 @@ mod candidates;
 mod cases;
 mod compare;
 mod config;
+mod decisions;
 mod demo;
 mod global;
 mod init;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod attacks;
+mod decisions;
 mod digests;
 mod kit;
 mod limits;

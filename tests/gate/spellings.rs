@@ -41,6 +41,18 @@ fn segment() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn dots_and_blanks_may_be_a_name_and_may_climb() {
+    for path in
+        ["/srv/data/./secret/.. ", "/srv/data/secret\\..\t", "/srv/data/.. /Data/secret/.../.. /data", "/srv/data/..."]
+    {
+        let target = call("t", json!({}), json!([{"kind": "path", "value": path}]));
+        for call in [target, call("a", json!({"path": path}), json!([]))] {
+            assert_eq!(verdict(&policy(FOLDER), &call), "block", "{path:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 

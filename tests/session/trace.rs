@@ -1,7 +1,8 @@
 //! Signed traces: what holds, and everything that must not.
 
 use crate::kit::Folder;
-use gait::gate::trace::{self, Fault, Trace};
+use gait::gate::seal::Fault;
+use gait::gate::trace::{self, Trace};
 use gait::kernel::clock::Timestamp;
 use gait::sign::envelope::Refusal;
 use gait::sign::key::PrivateKey;
