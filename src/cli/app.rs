@@ -122,11 +122,10 @@ fn answer(args: &[String], correlation_id: &str) -> Answer {
     let rest = args.get(1..).unwrap_or_default();
     let words: Vec<&str> = rest.iter().map(String::as_str).filter(|arg| *arg != "--json").collect();
     let version = rest.is_empty() || matches!(words.as_slice(), ["version" | "--version" | "-v" | "-V"]);
-    let explain = rest.iter().take_while(|arg| *arg != "--").any(|arg| arg.trim() == "--explain");
     if version {
         return version::answer().unwrap_or_else(|error| Answer::failure("version", &error));
     }
-    if explain {
+    if explains(rest) {
         return Answer::text_only(explanation(rest), Exit::Ok);
     }
     match Root::try_parse_from(args) {
@@ -134,6 +133,27 @@ fn answer(args: &[String], correlation_id: &str) -> Answer {
         Err(usage) => usage_answer(&usage, rest),
     }
 }
+
+/// Whether `--explain` stands anywhere. The commands that decide do not take it in the place of a flag's value: whoever
+/// writes the value would end them with 0.
+fn explains(rest: &[String]) -> bool {
+    let flags = rest.split(|arg| arg == "--").next().unwrap_or_default();
+    let mut found = flags.iter().enumerate().filter(|(_, arg)| arg.trim() == "--explain").map(|(at, _)| at).peekable();
+    if found.peek().is_none() {
+        return false;
+    }
+    let path = path(rest);
+    let decides = path.get(1).is_some_and(|command| DECIDING.contains(&command.get_name()));
+    let takes = |flag: &str| {
+        let long = flag.strip_prefix("--");
+        let mut args = path.iter().flat_map(clap::Command::get_arguments);
+        decides && args.any(|arg| arg.get_long() == long && long.is_some() && arg.get_action().takes_values())
+    };
+    found.any(|at| at == 0 || !takes(&flags[at - 1]))
+}
+
+/// Commands whose exit code lets a call proceed, or a token or a trace count.
+const DECIDING: [&str; 5] = ["gate", "approve", "delegate", "policy", "trace"];
 
 /// A command's error behind its label, with the members its answers always have.
 fn failure(rest: &[String], error: &Error) -> Answer {

@@ -110,6 +110,9 @@ impl MintCmd {
         let (key, warning) = self.key.signing().key()?;
         plain("delegator", &self.delegator)?;
         plain("delegate", &self.delegate)?;
+        if let Some(class) = self.scope_class.as_deref().filter(|class| !class.trim().is_empty()) {
+            plain("scope-class", class)?;
+        }
         let (intent_digest, policy_digest) =
             (self.intent_digest.unwrap_or_default(), self.policy_digest.unwrap_or_default());
         digest_holds("intent-digest", &intent_digest, false)?;

@@ -13,10 +13,11 @@ use crate::gate::policy::Policy;
 use crate::gate::record::Written;
 use crate::gate::request::{Decision, Request};
 use crate::kernel::clock::Clock;
-use crate::kernel::error::{Kind, Result};
+use crate::kernel::error::{Error, Kind, Result};
 use crate::kernel::fs;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Decide whether a tool call may proceed
@@ -46,6 +47,10 @@ struct EvalCmd {
 impl GateCmd {
     /// Runs the verb.
     pub fn run(self, clock: Clock, correlation_id: &str) -> Result<Answer> {
+        self.decide(clock, correlation_id).or_else(told)
+    }
+
+    fn decide(self, clock: Clock, correlation_id: &str) -> Result<Answer> {
         let Verb::Eval(cmd) = self.verb;
         let Effective { policy, intent, settings, sources } = cmd.flags.resolve(clock, correlation_id)?;
         let policy = parse::read(&policy)?;
@@ -69,12 +74,26 @@ impl GateCmd {
     }
 }
 
+/// An error that has a code of its own is told with it.
+fn told(error: Error) -> Result<Answer> {
+    match error.reason() {
+        Some(code @ INVALID) => {
+            let reasons = json!({ "reason_codes": [code], "violations": ["intent_not_evaluable"] });
+            Answer::failure("gate eval", &error).members(&reasons)
+        }
+        Some(code) if error.kind() == Kind::Contention => Answer::failure("gate eval", &error).with("error_code", code),
+        _ => Err(error),
+    }
+}
+
+const INVALID: &str = "fail_closed_intent_invalid";
+
 /// Reads an intent; one that fail-closed would have blocked says so.
 fn read_intent(policy: &Policy, bytes: &[u8], path: &str) -> Result<Intent> {
     Intent::parse(bytes).map_err(|error| {
         let closed = intent::claimed_risk_class(bytes).is_some_and(|class| policy.fail_closed.covers(&class));
         let error = error.at(path).as_kind(Kind::InvalidInput);
-        if closed { error.code("fail_closed_intent_invalid") } else { error }
+        if closed { error.code(INVALID) } else { error }
     })
 }
 

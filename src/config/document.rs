@@ -8,7 +8,7 @@ use crate::kernel::json::scan::{self, Shape, Tape};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 /// A value and where it stands.
@@ -89,12 +89,14 @@ impl Document {
         Ok(Self { path: path.to_owned(), offsets: Offsets::of(&text), text, syntax, root })
     }
 
-    /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does.
+    /// The word that stands at a place as it is written; `None` where a quote, an anchor or a bracket does, and inside
+    /// a block of text.
     pub fn plain_at(&self, place: Place) -> Option<&str> {
-        let word = &self.text[self.offsets.at(&self.text, place)?..];
+        let start = self.offsets.at(&self.text, place)?;
+        let word = &self.text[start..];
         let end = word.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(word.len());
         let plain = !word.starts_with(['"', '\'', '&', '*', '!', '|', '>', '[', '{']);
-        plain.then_some(&word[..end])
+        (plain && !opens_block(&self.text[..start])).then_some(&word[..end])
     }
 
     /// The text of a scalar where a text is wanted: a plain number in its usual decimal spelling, `null` empty. `None`
@@ -140,6 +142,19 @@ impl Document {
         };
         Ok(Fields { document: self, members, known: Vec::new() })
     }
+}
+
+/// Whether what follows a text is the inside of a block scalar: the last word before it is `|` or `>` with its marks.
+fn opens_block(before: &str) -> bool {
+    let mut lines = before.rsplit('\n');
+    if !lines.next().is_some_and(|indent| indent.trim().is_empty()) {
+        return false;
+    }
+    let code = lines
+        .map(|line| line.split(" #").next().unwrap_or_default().trim())
+        .find(|code| !code.is_empty() && !code.starts_with('#'));
+    let header = code.and_then(|code| code.split_whitespace().last()).unwrap_or_default();
+    header.strip_prefix(['|', '>']).is_some_and(|marks| marks.chars().all(|c| matches!(c, '+' | '-' | '0'..='9')))
 }
 
 fn point_out(path: &str, text: &str, place: Place, what: &str) -> Error {
@@ -446,7 +461,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut members: Vec<Member> = Vec::new();
+        let (mut members, mut seen) = (Vec::new(), HashSet::new());
         while let Some(key) = entries.next_key::<Spanned<Value>>()? {
             let key = placed(key);
             let name = match key.value {
@@ -455,7 +470,7 @@ impl<'de> Visitor<'de> for AnyValue {
                 Value::Bool(truth) => truth.to_string(),
                 other => return Err(de::Error::custom(format!("a key has to be a text, not {}", other.kind()))),
             };
-            if members.iter().any(|member| member.key == name) {
+            if !seen.insert(name.clone()) {
                 return Err(de::Error::custom(format!("duplicate key `{name}`")));
             }
             let node = placed(entries.next_value::<Spanned<Value>>()?);

@@ -2,6 +2,7 @@
 
 use crate::gate::text;
 use crate::gate::token::{self, Grant, Token};
+use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::Result;
 use crate::sign::key::PublicKey;
@@ -11,12 +12,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Approval {
+    #[serde(deserialize_with = "nullable")]
     pub approver_identity: String,
+    #[serde(deserialize_with = "nullable")]
     pub reason_code: String,
+    #[serde(deserialize_with = "nullable")]
     pub intent_digest: String,
+    #[serde(deserialize_with = "nullable")]
     pub policy_digest: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub delegation_binding_digest: String,
+    #[serde(deserialize_with = "nullable")]
     pub scope: Vec<String>,
 }
 

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::rc::Rc;
 
 /// What has to hold at one place of the arguments.
@@ -137,9 +138,11 @@ impl Condition {
     /// Whether it holds for one value; `strict`: surely, else possibly.
     fn holds<'i>(&self, value: &'i Json, strict: bool, args: &Arguments<'i>) -> bool {
         let text = value.as_str();
-        let same = |other: &Json| equal(value, other) || !strict && number::loosely_equal(value, other);
+        let same = |other: &Json| equal(value, other) || !strict && may_equal(value, other);
         // Whether it is surely another value, or possibly one.
         let other = |other: &Json| !(equal(value, other) || strict && number::loosely_equal(value, other));
+        // A value of a type that is not asked about is not surely outside.
+        let typed = |asked: &Json| !strict || discriminant(value) == discriminant(asked);
         let inside = |patterns: &[Pattern]| {
             text.map_or(!strict, |text| {
                 let readings = args.readings(text);
@@ -148,9 +151,9 @@ impl Condition {
         };
         match self {
             Self::Eq(want) => same(want),
-            Self::Ne(want) => other(want),
+            Self::Ne(want) => typed(want) && other(want),
             Self::In(list) => list.iter().any(same),
-            Self::NotIn(list) => list.iter().all(other),
+            Self::NotIn(list) => list.iter().any(typed) && list.iter().all(other),
             Self::Compare(bound, limit) => match (value, limit) {
                 (Json::Number(value), Json::Number(limit)) => bound.holds(number::compare(value, limit)),
                 _ => !strict,
@@ -173,6 +176,15 @@ impl Condition {
             Self::Ne(_) | Self::NotIn(_) | Self::NotUnder(_) => !strict,
             _ => false,
         }
+    }
+}
+
+/// Whether a value may stand for another: spelled as a text, or inside a list or an object.
+fn may_equal(value: &Json, other: &Json) -> bool {
+    match value {
+        Json::Array(items) => items.iter().any(|item| may_equal(item, other)),
+        Json::Object(members) => members.iter().any(|(_, item)| may_equal(item, other)),
+        _ => number::loosely_equal(value, other),
     }
 }
 

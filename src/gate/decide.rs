@@ -5,6 +5,7 @@ use crate::gate::evaluate;
 use crate::gate::guard;
 use crate::gate::model::Verdict;
 use crate::gate::record::{self, Written};
+use crate::gate::remark;
 use crate::gate::request::{Approvals, Decision, Delegations, Profile, Request};
 use crate::kernel::clock::Stopwatch;
 use crate::kernel::error::{Error, Result};
@@ -33,6 +34,9 @@ pub fn decide<'r>(request: &Request<'r>) -> Result<(Decision<'r>, Written)> {
     let outcome = evaluate::evaluate(request.policy, request.intent, &at);
     let latency_ms = watch.elapsed().as_secs_f64() * 1000.0;
     let (key, warning) = settings.signing.key()?;
+    let mut warnings: Vec<String> = warning.into_iter().map(str::to_owned).collect();
+    warnings.extend_from_slice(&request.intent.warnings);
+    warnings.extend(outcome.rule.and_then(remark::unasked));
     let mut decision = Decision {
         outcome,
         simulated: None,
@@ -42,7 +46,7 @@ pub fn decide<'r>(request: &Request<'r>) -> Result<(Decision<'r>, Written)> {
         credential: None,
         credential_scope: Vec::new(),
         credential_reference: String::new(),
-        warnings: warning.into_iter().map(str::to_owned).collect(),
+        warnings,
         trouble: None,
         key,
         latency_ms,

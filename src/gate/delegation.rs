@@ -2,6 +2,7 @@
 
 use crate::gate::text;
 use crate::gate::token::{self, Grant, Token};
+use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::Result;
 use crate::sign::key::PublicKey;
@@ -11,14 +12,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Delegated {
+    #[serde(deserialize_with = "nullable")]
     pub delegator_identity: String,
+    #[serde(deserialize_with = "nullable")]
     pub delegate_identity: String,
+    #[serde(deserialize_with = "nullable")]
     pub scope: Vec<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub scope_class: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub intent_digest: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub policy_digest: String,
 }
 

@@ -117,7 +117,7 @@ fn decoded_host(host: &str, scheme: &str) -> Option<String> {
         let zone = unescape(zone, legal).filter(|zone| !zone.is_empty())?;
         return Some(format!("{address}%{zone}"));
     }
-    let at = if scheme.starts_with("postgres") { host.rfind(':') } else { host.find(':') };
+    let at = if matches!(scheme, "postgres" | "postgresql") { host.rfind(':') } else { host.find(':') };
     let (name, tail) = host.split_at(at.unwrap_or(host.len()));
     if !port(tail) {
         return None;
@@ -148,19 +148,14 @@ pub fn read_as(value: &str) -> Vec<String> {
         };
         let rest = rest.trim_start_matches(ends);
         let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let host = match host.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
-            Some((address, _)) => address,
-            // Several colons without brackets: an IPv6 address as a target of kind host may have it.
-            None if host.matches(':').count() > 1 => host,
-            None => host.split(':').next().unwrap_or_default(),
-        };
-        let mut host = text::lower(host);
-        while let Some(decoded) = unescape(&host, |_| true).filter(|decoded| *decoded != host) {
-            hosts.push(host);
-            host = text::lower(&decoded);
+        // Not all readers agree which `@` ends the user, or whether an escape inside it ends the host.
+        let (user, named) = authority.split_once('@').unwrap_or(("", authority));
+        let user = unescape(user, |_| true).unwrap_or_default();
+        let ended = user.find(ends).map(|at| &user[..at]);
+        for host in named.split('@').chain(ended) {
+            let Some(names) = layers(host) else { return Vec::new() };
+            hosts.extend(names);
         }
-        hosts.push(host);
     }
     for host in &mut hosts {
         if host.ends_with('.') {
@@ -175,6 +170,94 @@ pub fn read_as(value: &str) -> Vec<String> {
     hosts.sort_unstable();
     hosts.dedup();
     hosts
+}
+
+/// A host without its port, in lower case, with each layer of escapes off; `None` where there is no end of layers.
+fn layers(host: &str) -> Option<Vec<String>> {
+    let host = match host.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        Some((address, _)) => address,
+        // Several colons without brackets: an IPv6 address as a target of kind host may have it.
+        None if host.matches(':').count() > 1 => host,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let mut names = vec![text::lower(host)];
+    for _ in 0..LAYERS {
+        let last = names.last().map(String::as_str).unwrap_or_default();
+        match unescape(last, |_| true).filter(|decoded| decoded != last) {
+            Some(decoded) => names.push(text::lower(&decoded)),
+            None => return Some(names),
+        }
+    }
+    None
+}
+
+/// More escapes inside escapes than anybody takes off.
+const LAYERS: usize = 8;
+
+/// The hosts of [`read_as`], and those that a lax reader may take: one that drops control characters, follows a scheme
+/// inside a scheme, or takes escapes off before it looks for the host. For denials only.
+pub fn possibly_read_as(value: &str) -> Vec<String> {
+    let mut hosts = Vec::new();
+    let mut rest = head(value);
+    for _ in 0..LAYERS {
+        let mut text = rest.to_owned();
+        for _ in 0..LAYERS {
+            let cut = text.replace(|c: char| c.is_control(), " ");
+            text.retain(|c| !c.is_control());
+            let read = [cut.trim(), &text].map(read_as);
+            hosts.extend(read.iter().flatten().flat_map(|host| variants(host)));
+            match unescape(&text, |_| true).filter(|decoded| *decoded != text) {
+                Some(decoded) => text = decoded,
+                None => break,
+            }
+        }
+        match rest.split_once(':') {
+            Some((_, inner)) if !inner.starts_with('/') && inner.contains("://") => rest = inner,
+            _ => break,
+        }
+    }
+    hosts
+}
+
+/// Whether a value names a host so long that no reader takes it whole, and so none may be trusted to.
+pub fn is_overlong(value: &str) -> bool {
+    let rest = head(value).split_once("://").map_or(head(value), |(_, rest)| rest);
+    value.len() > LONGEST && !rest.contains(['/', '\\', '?', '#'])
+}
+
+/// More bytes than any host and what stands before it have.
+const LONGEST: usize = 1 << 14;
+
+fn head(value: &str) -> &str {
+    &value[..value.floor_char_boundary(LONGEST)]
+}
+
+/// A host, and what a lax resolver may take it for: cut at the first character that is none of a name's, with Unicode
+/// mapped to what is registered and back, without final dots, an IPv4 address out of an IPv6 one.
+pub fn variants(host: &str) -> Vec<String> {
+    let odd = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-_.:".contains(c);
+    let cut = &host[..host.find(odd).unwrap_or(host.len())];
+    let mut out: Vec<String> = [host, cut].map(|name| name.trim_end_matches('.').to_owned()).into();
+    if !is_bare_address(cut) {
+        out.push(cut.split(':').next().unwrap_or_default().to_owned());
+    }
+    for name in out.clone() {
+        if !name.is_ascii() || name.contains("xn--") {
+            out.extend(idna::domain_to_ascii(&name.replace(['\u{200c}', '\u{200d}'], "")));
+            out.push(idna::domain_to_unicode(&name).0);
+        }
+    }
+    let addresses: Vec<String> = out.iter().filter_map(|name| address(name).or_else(|| embedded(name))).collect();
+    out.extend(addresses);
+    out
+}
+
+/// The IPv4 address inside an IPv6 one that a translator turns it into.
+fn embedded(host: &str) -> Option<String> {
+    let six = host.parse::<Ipv6Addr>().ok()?;
+    let [a, b, c, d, e, f, high, low] = six.segments();
+    let translated = matches!([a, b, c, d, e, f], [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0]) && high != 0;
+    translated.then(|| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).to_string())
 }
 
 /// Schemes whose URLs name a host however many slashes follow.

@@ -71,7 +71,7 @@ impl<'v> Fields<'v> {
     pub fn time(&self, key: &str) -> Result<Timestamp> {
         match self.get(key) {
             None => Ok(Timestamp::ZERO),
-            Some(Json::String(text)) => text.parse().map_err(|error: Error| error.at(self.named(key))),
+            Some(Json::String(text)) => Timestamp::parse_loosely(text).map_err(|error| error.at(self.named(key))),
             Some(_) => Err(self.error(key, "has to be an RFC 3339 time")),
         }
     }

@@ -252,7 +252,8 @@ fn needs_quotes(value: &str) -> bool {
 
 fn is_special_float(value: &str) -> bool {
     let bare = value.trim_start_matches(['+', '-']).to_ascii_lowercase();
-    matches!(bare.as_str(), ".inf" | ".nan")
+    let number = value.bytes().any(|b| b.is_ascii_digit()).then(|| value.parse::<f64>().ok()).flatten();
+    matches!(bare.as_str(), ".inf" | ".nan") || number.is_some_and(f64::is_infinite)
 }
 
 /// A date, a date and time, or `10:30`.

@@ -1,10 +1,11 @@
 //! The kill switch: a file that stops calls at once, whatever the policy says. What cannot be read stops everything.
 
-use crate::config::document::{Document, Node};
+use crate::config::document::{Document, Node, Value};
 use crate::gate::evaluate::Outcome;
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::pattern::{self, PathReadings, Pattern};
+use crate::gate::target::Target;
 use crate::gate::text;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
@@ -25,13 +26,15 @@ struct Entry {
     name: String,
     /// Every call.
     all: bool,
-    agents: Vec<String>,
-    identities: Vec<String>,
-    tools: Vec<String>,
-    targets: Vec<String>,
+    agents: Vec<Pattern>,
+    identities: Vec<Pattern>,
+    tools: Vec<Pattern>,
+    targets: Vec<Pattern>,
+    /// The same in lower case.
+    hosts: Vec<Pattern>,
     paths: Vec<Pattern>,
+    environments: Vec<Pattern>,
     workspaces: Vec<String>,
-    environments: Vec<String>,
     /// Open end when it is the zero time.
     expires_at: Timestamp,
 }
@@ -48,6 +51,10 @@ impl KillSwitch {
 
     fn of(document: &Document) -> Result<Self> {
         let mut fields = document.fields(&document.root, "a kill switch")?;
+        // An empty file may be one that was cut short, or all that somebody in a hurry made.
+        if !matches!(&document.root.value, Value::Map(members) if members.iter().any(|member| member.key == "stop")) {
+            return Err(document.error(document.root.place, "there is no `stop`: write `stop: []` to stop nothing"));
+        }
         let entries = fields.list("stop")?.iter().map(|node| entry(document, node)).collect::<Result<_>>()?;
         fields.refuse_unknown()?;
         Ok(Self { entries })
@@ -64,22 +71,28 @@ fn entry(document: &Document, node: &Node) -> Result<Entry> {
     let mut fields = document.fields(node, "an entry")?;
     let f = &mut fields;
     let name = f.scalar("name")?.unwrap_or_default().trim().to_owned();
-    let mut list = |key| Ok::<_, Error>(f.scalars(key)?.into_iter().map(|(_, text)| text));
-    let (agents, identities) = (text::sorted(list("agents")?), text::sorted(list("identities")?));
-    let (tools, targets) = (text::lowered(list("tools")?), text::sorted(list("targets")?));
-    let (workspaces, environments) = (text::sorted(list("workspaces")?), text::sorted(list("environments")?));
-    let mut paths = Vec::new();
-    for (place, text) in f.scalars("paths")? {
-        let pattern = Pattern::new(text.trim()).ok_or_else(|| document.error(place, "malformed pattern"))?;
-        paths.push(pattern);
-    }
+    let mut list = |key, lower: bool| {
+        let mut patterns = Vec::new();
+        for (place, text) in f.scalars(key)? {
+            let text = if lower { text::lower(&text) } else { text.trim().to_owned() };
+            if !text.is_empty() {
+                patterns.push(Pattern::new(&text).ok_or_else(|| document.error(place, "malformed pattern"))?);
+            }
+        }
+        Ok::<_, Error>(patterns)
+    };
+    let (agents, identities, tools) = (list("agents", false)?, list("identities", false)?, list("tools", true)?);
+    let (targets, hosts) = (list("targets", false)?, list("targets", true)?);
+    let (paths, environments) = (list("paths", false)?, list("environments", false)?);
+    let workspaces = text::sorted(f.scalars("workspaces")?.into_iter().map(|(_, text)| text));
     let all = f.boolean("all")?.unwrap_or_default();
     let expires =
         f.scalar("expires_at")?.map(|text| text.trim().parse::<Timestamp>().map_err(|e| document.error(node.place, e)));
     f.scalar("reason")?;
     let expires_at = expires.transpose()?.unwrap_or_default().utc();
     fields.refuse_unknown()?;
-    let entry = Entry { name, all, agents, identities, tools, targets, paths, workspaces, environments, expires_at };
+    let entry =
+        Entry { name, all, agents, identities, tools, targets, hosts, paths, workspaces, environments, expires_at };
     if entry.name.is_empty() {
         return Err(document.error(node.place, "the entry has no `name`"));
     }
@@ -92,8 +105,8 @@ fn entry(document: &Document, node: &Node) -> Result<Entry> {
 
 impl Entry {
     fn is_bare(&self) -> bool {
-        let lists = [&self.agents, &self.identities, &self.tools, &self.targets, &self.workspaces, &self.environments];
-        lists.iter().all(|list| list.is_empty()) && self.paths.is_empty()
+        let lists = [&self.agents, &self.identities, &self.tools, &self.targets, &self.paths, &self.environments];
+        lists.iter().all(|list| list.is_empty()) && self.workspaces.is_empty()
     }
 
     fn stops(&self, intent: &Intent) -> bool {
@@ -101,9 +114,8 @@ impl Entry {
             return true;
         }
         let context = &intent.context;
-        let globbed =
-            |list: &[String], value: &str| list.iter().any(|glob| glob == value || pattern::glob(glob, value, true));
-        let fits = |list: &[String], value: &str| list.is_empty() || globbed(list, value);
+        let globbed = |list: &[Pattern], value: &str| list.iter().any(|pattern| pattern.is_like(value));
+        let fits = |list: &[Pattern], value: &str| list.is_empty() || globbed(list, value);
         let agents = || {
             let delegation = intent.delegation.iter();
             let links = delegation
@@ -118,17 +130,18 @@ impl Entry {
             PathReadings::of(&context.workspace).any(&patterns)
         };
         let targets = &intent.targets;
-        let path = |target: &crate::gate::target::Target| {
-            target.kind == "path" && PathReadings::of(&target.value).any(&self.paths)
+        let path =
+            |target: &Target, paths: &[Pattern]| target.kind == "path" && PathReadings::of(&target.value).any(paths);
+        let named = |target: &Target| {
+            globbed(&self.targets, &target.value)
+                || pattern::domain_denied(target, &self.hosts)
+                || path(target, &self.targets)
         };
         (self.agents.is_empty() || agents().any(|name| globbed(&self.agents, name)))
             && fits(&self.identities, &context.identity)
             && fits(&self.tools, &intent.tool_name)
-            && (self.targets.is_empty()
-                || targets
-                    .iter()
-                    .any(|t| globbed(&self.targets, &t.value) || globbed(&self.targets, &t.endpoint_domain)))
-            && (self.paths.is_empty() || targets.iter().any(path))
+            && (self.targets.is_empty() || targets.iter().any(named))
+            && (self.paths.is_empty() || targets.iter().any(|target| path(target, &self.paths)))
             && (self.workspaces.is_empty() || self.workspaces.iter().any(below))
             && fits(&self.environments, &context.environment_fingerprint)
     }

@@ -81,7 +81,8 @@ impl State {
             if let Ok(count @ 1..) = u64::try_from(counter.count)
                 && !counter.key.trim().is_empty()
             {
-                *counters.entry(counter.key.clone()).or_default() += count;
+                let sum: &mut u64 = counters.entry(counter.key.clone()).or_default();
+                *sum = sum.saturating_add(count);
             }
         }
         counters

@@ -45,6 +45,9 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite) && text.bytes().any(|b| b.is_ascii_digit())
 }
 
+/// Exponents beyond this are all the same.
+const HUGE: i64 = 1 << 60;
+
 /// A number as its significant digits and where the point stands: `0.digits * 10^point`.
 struct Decimal<'t> {
     negative: bool,
@@ -58,9 +61,8 @@ struct Decimal<'t> {
 impl<'t> Decimal<'t> {
     fn of(text: &'t str) -> Self {
         let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        // An exponent beyond i64 is as large or as small as one can be.
-        let extreme = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-        let exponent = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(extreme);
+        let huge = if exponent.starts_with('-') { -HUGE } else { HUGE };
+        let exponent = exponent.trim_start_matches('+').parse::<i64>().unwrap_or(huge).clamp(-HUGE, HUGE);
         let digits = number.trim_start_matches(['-', '+']);
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
         let zeros = whole.bytes().chain(part.bytes()).take_while(|b| *b == b'0').count();

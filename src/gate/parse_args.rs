@@ -82,11 +82,11 @@ fn condition(document: &Document, word: &str, node: &Node) -> Result<Condition> 
         "glob" => Condition::Glob(Pattern::new(text()?).ok_or_else(|| bad("is a malformed pattern"))?),
         "regex" => {
             let source = text()?;
-            let built = regex::RegexBuilder::new(&format!("^(?:{source})$")).size_limit(REGEX_LIMIT).build();
-            Condition::Regex(
-                source.to_owned(),
-                built.map_err(|error| bad(&format!("is no regular expression: {}", last_line(&error))))?,
-            )
+            let wrong = |error| bad(&format!("is no regular expression: {}", last_line(&error)));
+            // On its own first: `a)|(b` only looks like one once it is anchored.
+            let built = |text: &str| regex::RegexBuilder::new(text).size_limit(REGEX_LIMIT).build().map_err(wrong);
+            built(source)?;
+            Condition::Regex(source.to_owned(), built(&format!("^(?:{source})$"))?)
         }
         "under" => Condition::Under(folders(document, word, node)?),
         "not_under" => Condition::NotUnder(folders(document, word, node)?),

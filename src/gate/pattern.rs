@@ -41,14 +41,35 @@ impl Pattern {
         }
     }
 
+    /// Whether a name is the pattern's text or fits it as a glob.
+    pub fn is_like(&self, name: &str) -> bool {
+        name == self.0 || glob(&self.0, name, true)
+    }
+
+    /// Whether a host fits; a final dot of the pattern and brackets around an address say nothing.
     fn domain(&self, value: &str) -> bool {
-        if value == self.0 || self.0.contains(':') && domain::is_same_address(&self.0, value) {
+        let own = self.0.strip_suffix('.').unwrap_or(&self.0);
+        let address = own.strip_prefix('[').and_then(|inside| inside.strip_suffix(']')).unwrap_or(own);
+        if value == own || address.contains(':') && domain::is_same_address(address, value) {
             return true;
         }
-        match self.0.strip_prefix('*').filter(|suffix| suffix.starts_with('.')) {
+        match own.strip_prefix('*').filter(|suffix| suffix.starts_with('.')) {
             Some(suffix) if !suffix.contains(['*', '?', '[', '\\']) => value.ends_with(suffix),
-            _ => glob(&self.0, value, true),
+            _ => glob(own, value, true),
         }
+    }
+
+    /// Whether a path that only begins with dots fits as something allowed: a wildcard stands for no `.` and no `..`.
+    fn allows(&self, value: &str) -> bool {
+        let dots = matches!(value.split('/').next(), Some("." | ".."));
+        self.path(value, false) && (!dots || self.0.starts_with('.'))
+    }
+
+    /// The same for a path as it is spelled, where that is no other place than `cleaned`.
+    fn allows_spelling(&self, raw: &str, cleaned: &str) -> bool {
+        let bare = raw.strip_prefix("./").unwrap_or(raw);
+        let same = bare == cleaned || self.0.ends_with('/') && bare.strip_suffix('/') == Some(cleaned);
+        same && self.allows(raw)
     }
 }
 
@@ -65,49 +86,57 @@ pub struct PathReadings {
     cleaned: String,
     /// Further readings: `\` as `/`, `%2f` decoded, segments of dots and blanks as `..`.
     further: Vec<String>,
+    /// Readings in the same folder that only a denial looks at: cut at a NUL, names without what follows `:` and
+    /// without final dots and blanks.
+    lax: Vec<String>,
     /// It holds a character that ends or splits a path for some programs, or a segment that some take for `..`: the one
     /// or the other reading of each is more than can be tried.
     broken: bool,
-    climbs: bool,
 }
 
 impl PathReadings {
     pub fn of(value: &str) -> Self {
-        let (mut further, mut odd) = (Vec::new(), false);
+        let (mut further, mut lax, mut broken) = (Vec::new(), Vec::new(), false);
         let mut text = value.to_owned();
-        // Each round takes one layer of escapes off; a text of n bytes has at most n/3 layers.
+        // Each round takes one layer of escapes off.
         for _ in 0..8 {
             let slashed = text.replace('\\', "/");
             further.push(clean(&slashed));
             for likes in [is_dots_and_blanks, is_two_dots_between_blanks] {
                 further.push(clean(&climbing(&slashed, likes)));
             }
-            odd |= slashed.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
+            broken |= slashed.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
+            broken |= text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
             // Blanks at the end are gone from a value; with one, this was a name like any other.
             further.extend(slashed.strip_suffix("/..").map(clean));
+            let ends = slashed.split('\0').next().unwrap_or_default();
+            lax.push(clean(&bare(ends)));
             match decode(&text) {
                 Some(decoded) => text = decoded,
                 None => break,
             }
         }
-        further.sort_unstable();
-        further.dedup();
-        let broken = odd || value.chars().any(char::is_control) || decode(&text).is_some();
-        let climbs = value.split('/').any(|segment| segment == "..");
-        Self { raw: value.to_owned(), cleaned: clean(value), further, broken, climbs }
+        for readings in [&mut further, &mut lax] {
+            readings.sort_unstable();
+            readings.dedup();
+        }
+        let broken = broken || decode(&text).is_some();
+        Self { raw: value.to_owned(), cleaned: clean(value), further, lax, broken }
     }
 
     /// Whether every reading fits one of the patterns.
     pub fn all<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
-        let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, false));
-        let itself = fits(&self.cleaned) || (!self.climbs && fits(&self.raw));
+        let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.allows(value));
+        let spelled = || patterns.clone().into_iter().any(|pattern| pattern.allows_spelling(&self.raw, &self.cleaned));
+        let itself = fits(&self.cleaned) || spelled();
         itself && !self.broken && self.further.iter().all(|value| *value == self.cleaned || fits(value))
     }
 
     /// Whether any reading fits one of the patterns.
     pub fn any<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
         let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, true));
-        fits(&self.raw) || fits(&self.cleaned) || self.further.iter().any(|value| fits(value))
+        let mut others = self.further.iter().chain(&self.lax);
+        fits(&self.raw) || fits(&self.cleaned) || others.any(|value| fits(value))
     }
 }
 
@@ -115,13 +144,24 @@ fn clean(value: &str) -> String {
     fs::clean(value).into_string()
 }
 
+/// Each name without a stream behind `:` and without final dots and blanks, as some systems take it.
+fn bare(value: &str) -> String {
+    let name = |name: &str| {
+        let whole = name.find(':').filter(|at| *at > 1).map_or(name, |at| &name[..at]);
+        if whole.starts_with('.') { whole.to_owned() } else { whole.trim_end_matches(['.', ' ']).to_owned() }
+    };
+    value.split('/').map(name).collect::<Vec<_>>().join("/")
+}
+
 /// The path with each segment as `..` that a system may take for it.
 fn climbing(value: &str, likes: fn(&str) -> bool) -> String {
     value.split('/').map(|segment| if likes(segment) { ".." } else { segment }).collect::<Vec<_>>().join("/")
 }
 
+/// Two dots at least, and blanks; some readers drop what follows a `;`.
 fn is_dots_and_blanks(segment: &str) -> bool {
-    segment.chars().all(|c| c == '.' || c == ' ') && segment.matches('.').count() > 1
+    let name = segment.split(';').next().unwrap_or_default();
+    name.chars().all(|c| c == '.' || c == ' ') && name.matches('.').count() > 1
 }
 
 fn is_two_dots_between_blanks(segment: &str) -> bool {
@@ -168,7 +208,9 @@ pub fn domain_allowed(target: &Target, patterns: &[Pattern]) -> bool {
 /// Whether any host a target may lead to fits one of the patterns.
 pub fn domain_denied(target: &Target, patterns: &[Pattern]) -> bool {
     let fits = |host: &String| patterns.iter().any(|pattern| pattern.domain(host));
-    fits(&target.endpoint_domain) || leads_out(target) && domain::read_as(&target.value).iter().any(fits)
+    domain::variants(&target.endpoint_domain).iter().any(fits)
+        || leads_out(target)
+            && (domain::is_overlong(&target.value) || domain::possibly_read_as(&target.value).iter().any(fits))
 }
 
 /// Whether domain rules speak about a target at all.
@@ -182,7 +224,7 @@ fn leads_out(target: &Target) -> bool {
 
 /// `*` any run without `/`, `?` one character but `/`, `[a-z]` and `[^a-z]` classes, `\x` the character itself.
 /// `crossing`: a class may also stand for `/`. A malformed pattern fits nothing.
-pub fn glob(pattern: &str, value: &str, crossing: bool) -> bool {
+fn glob(pattern: &str, value: &str, crossing: bool) -> bool {
     // Most patterns fail in what stands before their first special character.
     let (literal, pattern) = pattern.split_at(pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len()));
     let Some(value) = value.strip_prefix(literal) else { return false };

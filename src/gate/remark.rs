@@ -29,8 +29,8 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         {
             say(place, format!("rules {other:?} and {name:?} share one counter: same window, same scope"));
         }
-        if rule.min_approvals > 0 && rule.effect <= Verdict::DryRun {
-            say(place, format!("rule {name:?} lets calls proceed without the approvals of its min_approvals"));
+        if let Some(what) = unasked(rule) {
+            say(place, what);
         }
         for prefix in
             rule.matching.workspace_prefixes.iter().filter(|prefix| prefix.contains('/') && !prefix.ends_with('/'))
@@ -42,7 +42,7 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
             (&endpoint.path_allowlist, &endpoint.path_denylist, "path"),
             (&endpoint.domain_allowlist, &endpoint.domain_denylist, "domain"),
         ] {
-            if let Some(both) = allowed.iter().find(|pattern| denied.contains(pattern)) {
+            if let Some(both) = allowed.iter().find(|pattern| denied.binary_search(pattern).is_ok()) {
                 let what = format!("rule {name:?} contradicts itself: {key} {:?} is allowed and denied", both.text());
                 return Err(document.error(*place, what));
             }
@@ -53,6 +53,12 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         }
     }
     Ok(remarks)
+}
+
+/// What is said of a rule that names approvals and asks for none.
+pub fn unasked(rule: &Rule) -> Option<String> {
+    let unasked = rule.min_approvals > 0 && rule.effect <= Verdict::DryRun;
+    unasked.then(|| format!("rule {:?} lets calls proceed without the approvals of its min_approvals", rule.name))
 }
 
 /// What is said of a rule behind one that takes all its calls.

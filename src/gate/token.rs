@@ -3,6 +3,7 @@
 use crate::gate::model::{PRODUCER, SCHEMA_VERSION};
 use crate::gate::seal::{self, Closed, Unknown};
 use crate::gate::text;
+use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::{Digest, hex, is_hex64};
 use crate::kernel::error::{Error, Result};
@@ -33,13 +34,19 @@ pub trait Grant: Clone + Default + Serialize + DeserializeOwned {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Token<G> {
+    #[serde(deserialize_with = "nullable")]
     pub schema_id: String,
+    #[serde(deserialize_with = "nullable")]
     pub schema_version: String,
+    #[serde(deserialize_with = "nullable")]
     pub created_at: Timestamp,
+    #[serde(deserialize_with = "nullable")]
     pub producer_version: String,
+    #[serde(deserialize_with = "nullable")]
     pub token_id: String,
     #[serde(flatten)]
     pub grant: G,
+    #[serde(deserialize_with = "nullable")]
     pub expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Closed<Signature>>,
@@ -52,7 +59,8 @@ impl<G: Grant> Token<G> {
     /// Reads the token at `path`. Whether it holds is another question.
     pub fn open(path: &str) -> Result<Self> {
         let bytes = fs::read(path, SETTINGS_LIMIT)?;
-        read::typed(&bytes).map_err(|error| error.at(path))
+        let token: Option<Self> = read::typed(&bytes).map_err(|error| error.at(path))?;
+        Ok(token.unwrap_or_default())
     }
 
     /// Makes and signs a token that expires `ttl` after `now`.

@@ -103,7 +103,7 @@ pub struct SkillProvenance {
     pub unknown: Unknown,
 }
 
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -124,7 +124,8 @@ pub fn open(path: &Utf8Path) -> Result<Trace> {
 
 /// As [`open`], from bytes.
 pub fn parse(bytes: &[u8]) -> Result<Trace> {
-    read::typed(bytes)
+    let trace: Option<Trace> = read::typed(bytes)?;
+    Ok(trace.unwrap_or_default())
 }
 
 impl Trace {

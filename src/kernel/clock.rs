@@ -65,7 +65,16 @@ impl Timestamp {
         self.utc().local.strftime("%Y%m%dT%H%M%SZ").to_string()
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads a time as some writers of RFC 3339 spell it: also with `,` before the fraction, or an offset of 24 hours.
+    pub fn parse_loosely(text: &str) -> Result<Self> {
+        Self::read(text, true).ok_or_else(|| Self::wrong(text))
+    }
+
+    fn wrong(text: &str) -> Error {
+        Error::invalid(format!("{text:?} is not an RFC 3339 timestamp"))
+    }
+
+    fn read(text: &str, loosely: bool) -> Option<Self> {
         let bytes = text.as_bytes();
         let number = |from: usize, to: usize| {
             let digits = bytes.get(from..to)?;
@@ -75,12 +84,16 @@ impl Timestamp {
         if marks.iter().any(|&(at, mark)| bytes.get(at) != Some(&mark)) {
             return None;
         }
-        let (nanos, zone) = fraction(bytes, 19)?;
+        let point = if loosely && bytes.get(19) == Some(&b',') { b',' } else { b'.' };
+        let (nanos, zone) = fraction(bytes, 19, point)?;
         let offset_minutes = match bytes.get(zone..)? {
             b"Z" => 0,
             [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
                 let (hours, minutes) = (number(zone + 1, zone + 3)?, number(zone + 4, zone + 6)?);
-                let total = if hours < 24 && minutes < 60 { (hours * 60 + minutes) as i16 } else { return None };
+                let total = (hours * 60 + minutes) as i16;
+                if minutes > 59 || total > 1439 && !(loosely && total == 1440) {
+                    return None;
+                }
                 if *sign == b'-' { -total } else { total }
             }
             _ => return None,
@@ -94,8 +107,8 @@ impl Timestamp {
 }
 
 /// Nanoseconds of the fraction that may start at `at` (more digits are cut), and where the zone starts.
-fn fraction(bytes: &[u8], at: usize) -> Option<(i32, usize)> {
-    if bytes.get(at) != Some(&b'.') {
+fn fraction(bytes: &[u8], at: usize, point: u8) -> Option<(i32, usize)> {
+    if bytes.get(at) != Some(&point) {
         return Some((0, at));
     }
     let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -141,7 +154,7 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::parse(text).ok_or_else(|| Error::invalid(format!("{text:?} is not an RFC 3339 timestamp")))
+        Self::read(text, false).ok_or_else(|| Self::wrong(text))
     }
 }
 

@@ -53,13 +53,7 @@ fn a_value_of_another_type_lets_nothing_proceed_and_stops_what_it_may() {
         let name = condition.split(':').next().unwrap();
         let condition = format!("$.a: {{{condition}}}");
         for value in [json!({}), json!([]), json!(true), json!(null)] {
-            // Values of every type are equal to something or not.
-            let (proceeds, stopped) = match name {
-                "eq" | "in" => (false, false),
-                "ne" | "not_in" => (true, true),
-                _ => (false, true),
-            };
-            is(&condition, json!({ "a": value }), proceeds, stopped);
+            is(&condition, json!({ "a": value }), false, !matches!(name, "eq" | "in"));
         }
     }
     for text in ["gt: 5", "gte: 5", "lt: 5", "lte: 5"] {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod attacks;
 mod backtest;
 mod cases;
 mod conditions;

@@ -192,7 +192,7 @@ fn the_kill_switch_stops_what_it_names_and_everything_when_broken() {
         let (code, said) = place.run("gate eval --policy p.yaml --intent i.json");
         (code, said["reason_codes"].clone())
     };
-    assert_eq!(said("").0, 0);
+    assert_eq!(said("stop:").0, 0);
     assert_eq!(said("stop: [{name: n, tools: [other]}]").0, 0);
     assert_eq!(said("stop: [{name: n, tools: [pay], expires_at: 2020-01-01T00:00:00Z}]").0, 0);
     let stopped = (3, json!(["default_allow", "kill_switch_engaged"]));
@@ -205,7 +205,7 @@ fn the_kill_switch_stops_what_it_names_and_everything_when_broken() {
     ] {
         assert_eq!(said(&format!("stop: [{state}]")), stopped, "{state}");
     }
-    for state in ["stop: [{name: n}]", "stop: [", "halt: []", "stop: [{name: n, tool: [pay]}]"] {
+    for state in ["", "{}", "stop: [{name: n}]", "stop: [", "halt: []", "stop: [{name: n, tool: [pay]}]"] {
         assert_eq!(said(state), (3, json!(["default_allow", "kill_switch_state_unreadable"])), "{state}");
     }
     let (code, _) = place.run("gate eval --policy p.yaml --intent i.json --kill-switch-state absent.yaml");

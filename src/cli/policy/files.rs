@@ -112,6 +112,14 @@ impl FmtCmd {
         let policy = parse::policy(&document)?;
         let digest = policy.digest()?;
         let formatted = format::text(&policy);
+        if formatted.len() as u64 > policy::LIMIT {
+            let what = format!(
+                "{path}: the formatted text has {} bytes, and no policy of more than {} is read",
+                formatted.len(),
+                policy::LIMIT
+            );
+            return Err(Error::invalid(what).hint("split the policy, or keep it as it is"));
+        }
         let again = Document::parse(path, formatted.clone()).and_then(|document| parse::policy(&document)?.digest());
         if !again.is_ok_and(|again| again == digest) {
             let what =

@@ -60,7 +60,7 @@ impl SimulateCmd {
 }
 
 fn is_json(path: &Utf8Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+    path.as_str().to_lowercase().ends_with(".json")
 }
 
 /// Every *.json file below a folder; linked folders are not entered.
