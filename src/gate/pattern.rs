@@ -61,8 +61,8 @@ impl Pattern {
 
     /// Whether a path that only begins with dots fits as something allowed: a wildcard stands for no `.` and no `..`.
     fn allows(&self, value: &str) -> bool {
-        let dots = matches!(value.split('/').next(), Some("." | ".."));
-        self.path(value, false) && (!dots || self.0.starts_with('.'))
+        let dots = || matches!(value.split('/').next(), Some("." | ".."));
+        self.path(value, false) && (!dots() || self.0.starts_with('.'))
     }
 
     /// The same for a path as it is spelled, where that is no other place than `cleaned`.
@@ -82,7 +82,8 @@ impl Serialize for Pattern {
 /// A path and what it may mean once a program has cleaned, decoded or translated it.
 #[derive(Debug)]
 pub struct PathReadings {
-    raw: String,
+    /// As it is spelled, where that is not the cleaned form.
+    raw: Option<String>,
     cleaned: String,
     /// Further readings: `\` as `/`, `%2f` decoded, segments of dots and blanks as `..`.
     further: Vec<String>,
@@ -116,27 +117,31 @@ impl PathReadings {
                 None => break,
             }
         }
+        let cleaned = clean(value);
         for readings in [&mut further, &mut lax] {
             readings.sort_unstable();
             readings.dedup();
+            readings.retain(|reading| *reading != cleaned);
         }
         let broken = broken || decode(&text).is_some();
-        Self { raw: value.to_owned(), cleaned: clean(value), further, lax, broken }
+        let raw = (value != cleaned).then(|| value.to_owned());
+        Self { raw, cleaned, further, lax, broken }
     }
 
     /// Whether every reading fits one of the patterns.
     pub fn all<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
         let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.allows(value));
-        let spelled = || patterns.clone().into_iter().any(|pattern| pattern.allows_spelling(&self.raw, &self.cleaned));
-        let itself = fits(&self.cleaned) || spelled();
-        itself && !self.broken && self.further.iter().all(|value| *value == self.cleaned || fits(value))
+        let spelled =
+            |raw: &String| patterns.clone().into_iter().any(|pattern| pattern.allows_spelling(raw, &self.cleaned));
+        let itself = || fits(&self.cleaned) || self.raw.as_ref().is_some_and(spelled);
+        !self.broken && itself() && self.further.iter().all(|value| fits(value))
     }
 
     /// Whether any reading fits one of the patterns.
     pub fn any<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
         let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, true));
-        let mut others = self.further.iter().chain(&self.lax);
-        fits(&self.raw) || fits(&self.cleaned) || others.any(|value| fits(value))
+        let mut others = self.raw.iter().chain(&self.further).chain(&self.lax);
+        fits(&self.cleaned) || others.any(|value| fits(value))
     }
 }
 
