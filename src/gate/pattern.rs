@@ -231,7 +231,8 @@ fn leads_out(target: &Target) -> bool {
 /// `crossing`: a class may also stand for `/`. A malformed pattern fits nothing.
 fn glob(pattern: &str, value: &str, crossing: bool) -> bool {
     // Most patterns fail in what stands before their first special character.
-    let (literal, pattern) = pattern.split_at(pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len()));
+    let special = pattern.bytes().position(|b| matches!(b, b'*' | b'?' | b'[' | b'\\'));
+    let (literal, pattern) = pattern.split_at(special.unwrap_or(pattern.len()));
     let Some(value) = value.strip_prefix(literal) else { return false };
     let pattern: Vec<char> = pattern.chars().collect();
     let value: Vec<char> = value.chars().collect();
