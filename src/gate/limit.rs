@@ -89,10 +89,10 @@ impl State {
     }
 
     fn of(counters: BTreeMap<String, u64>) -> Self {
-        let counters = counters.into_iter().filter(|(_, count)| *count > 0);
-        let counters = counters.map(|(key, count)| Counter { key, count: i64::try_from(count).unwrap_or(i64::MAX) });
+        let counter = |(key, count)| Counter { key, count: i64::try_from(count).unwrap_or(i64::MAX) };
+        let counters = counters.into_iter().map(counter).collect();
         let [schema_id, schema_version] = [SCHEMA, SCHEMA_VERSION].map(str::to_owned);
-        Self { schema_id, schema_version, counters: counters.collect() }
+        Self { schema_id, schema_version, counters }
     }
 }
 

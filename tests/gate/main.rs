@@ -18,6 +18,7 @@ mod rules;
 mod schemas;
 mod shapes;
 mod spellings;
+mod spent;
 mod templates;
 mod tokens;
 mod traces;
