@@ -179,8 +179,7 @@ pub fn ttl(text: &str) -> Result<Duration> {
         match number.parse::<i64>() {
             Ok(whole) => exact = exact.saturating_add(i128::from(whole) * i128::from(scale)),
             Err(_) => {
-                let valid = number.bytes().filter(|b| *b == b'.').count() == 1 && number.len() > 1;
-                let value = number.parse::<f64>().ok().filter(|_| valid).ok_or_else(wrong)?;
+                let value: f64 = number.parse().map_err(|_| wrong())?;
                 nanos += value * scale as f64;
             }
         }

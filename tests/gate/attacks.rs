@@ -53,6 +53,13 @@ fn a_host_is_denied_in_every_spelling_that_some_reader_takes_for_it() {
     {
         assert_eq!(target(DENIED, "url", value), "allow", "{value:?}");
     }
+    for (patterns, value, verdict) in [
+        ("['*.evil.example']", "http://a%2fb.evil.example", "block"),
+        ("['*.?vil.example']", "http://a.evil.example", "block"),
+        ("['*.?vil.example']", "http://a.b.devil.example", "allow"),
+    ] {
+        assert_eq!(target(&format!("domain_denylist: {patterns}"), "url", value), verdict, "{patterns} {value}");
+    }
     let stated = json!([{"kind": "other", "value": "x", "endpoint_domain": "evil.example."}]);
     let policy = policy(&format!("rules:\n- {{name: r, effect: allow, endpoint: {{{DENIED}}}}}\n"));
     assert_eq!(verdict(&policy, &call("t", json!({}), stated)), "block");
@@ -105,6 +112,10 @@ fn a_path_is_no_other_place_once_decoded_cut_or_matched() {
     for value in ["/srv/secret./x", "/srv/secret /x", "/srv/secret%00/x", "/srv/secret\u{0}", "/srv/secret::$DATA"] {
         assert_eq!(target(secret, "path", value), "block", "{value:?}");
     }
+    // One of them climbs, the other is a name.
+    assert_eq!(target(secret, "path", "/srv/x/.. /secret/.../y"), "block");
+    // A drive is no name with a stream behind it.
+    assert_eq!(target("path_denylist: ['C:/secret/**']", "path", "C:/secret./x"), "block");
 }
 
 fn on_args(effect: &str, condition: &str, args: Value) -> bool {

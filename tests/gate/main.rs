@@ -12,6 +12,7 @@ mod delegations;
 mod digests;
 mod kill;
 mod kit;
+mod lifetimes;
 mod limits;
 mod rehearsals;
 mod rules;
