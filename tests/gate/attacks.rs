@@ -76,6 +76,9 @@ fn a_user_that_another_reader_takes_for_the_host_is_not_allowed() {
         assert_eq!(target(allowed, "url", value), "block", "{value}");
     }
     assert_eq!(target(allowed, "url", "http://u:p%40ss@good.example/"), "allow");
+    // What is no URL leads nowhere that is known; an address alone is one.
+    assert_eq!(target(allowed, "url", "http://good.example/%zz"), "block");
+    assert_eq!(target("domain_allowlist: ['::1']", "host", "::1"), "allow");
     let layers = format!("http://%{}41.example", "25".repeat(40_000));
     assert_eq!(target(allowed, "url", &layers), "block");
     for long in

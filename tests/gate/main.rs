@@ -10,6 +10,7 @@ mod credentials;
 mod decisions;
 mod delegations;
 mod digests;
+mod globs;
 mod kill;
 mod kit;
 mod lifetimes;
