@@ -11,6 +11,7 @@ mod decisions;
 mod delegations;
 mod digests;
 mod globs;
+mod hosts;
 mod kill;
 mod kit;
 mod lifetimes;
