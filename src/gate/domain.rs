@@ -17,25 +17,15 @@ pub fn inferred(kind: &str, value: &str) -> String {
     }
 }
 
-/// The host of a URL; `None` when it does not parse, empty when it has none.
+/// The host of a URL; `None` when it does not parse or has none.
 fn hostname(url: &str) -> Option<String> {
     let (before, fragment) = url.split_once('#').unwrap_or((url, ""));
     if before.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return None;
     }
-    if before == "*" {
-        return Some(String::new());
-    }
     let (scheme, rest) = scheme(before)?;
     let rest = rest.split('?').next().unwrap_or_default();
-    if !rest.starts_with('/') {
-        let colon = rest.split('/').next().is_some_and(|segment| segment.contains(':'));
-        let opaque = scheme.is_some() || !colon;
-        let escapes = scheme.is_some() || (escaped(rest) && escaped(fragment));
-        return (opaque && escapes).then(String::new);
-    }
-    let authority = rest.strip_prefix("//").filter(|_| scheme.is_some() || !rest.starts_with("///"));
-    let Some(inner) = authority else { return (escaped(rest) && escaped(fragment)).then(String::new) };
+    let inner = rest.strip_prefix("//").filter(|_| scheme.is_some() || !rest.starts_with("///"))?;
     let (authority, path) = inner.split_at(inner.find('/').unwrap_or(inner.len()));
     let host = match authority.rsplit_once('@') {
         None => authority,
