@@ -4,6 +4,7 @@
 
 mod attacks;
 mod backtest;
+mod bound;
 mod cases;
 mod conditions;
 mod credentials;
