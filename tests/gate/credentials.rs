@@ -191,3 +191,18 @@ fn only_commands_that_are_allowed_run() {
     assert_eq!(code, 6);
     assert!(said["error"].as_str().unwrap().contains(list), "{said}");
 }
+
+#[test]
+fn a_command_that_says_too_much_is_ended() {
+    let place = place("pay");
+    let path = script(&place, "broker", "echo $$ > pid\nhead -c 20000 /dev/zero\nexec sleep 60");
+    blocked(
+        &place,
+        &format!("--credential-broker command --credential-command {path}"),
+        &[],
+        "broker_credential_missing",
+    );
+    let pid = std::fs::read_to_string(place.path("pid")).unwrap();
+    let there = std::process::Command::new("kill").args(["-0", pid.trim()]).output().unwrap().status.success();
+    assert!(!there, "process {pid}");
+}

@@ -28,6 +28,7 @@ fn a_trace_says_what_was_decided_and_by_whom_it_was_asked() {
     let trace = place.json("t.json");
     assert_eq!((&trace["trace_id"], &trace["tool_name"]), (&said["trace_id"], &json!("pay")));
     assert_eq!(trace["skill_provenance"]["publisher"], "Acme");
+    assert!(trace["latency_ms"].as_f64().unwrap() > 0.0, "{trace}");
     let asked = &trace["delegation_ref"];
     assert_eq!(
         (&asked["requester_identity"], &asked["delegation_depth"], &asked["scope_class"]),
