@@ -1,6 +1,7 @@
 //! The trace of a decision: what it says, and every way in which it does not hold.
 
 use crate::kit::{Place, call};
+use gait::gate::trace::{DelegationRef, SkillProvenance, Trace};
 use serde_json::{Value, json};
 
 fn place() -> Place {
@@ -97,4 +98,24 @@ fn the_right_key_may_be_among_others_and_has_to_be() {
         let (code, said) = place.run(line);
         assert_eq!((code, &said["key_id"]), (2, &trace["signature"]["key_id"]), "{said}");
     }
+}
+
+#[test]
+fn what_is_empty_is_left_out_where_a_signature_depends_on_it() {
+    let trace = Trace {
+        delegation_ref: Some(DelegationRef::default()),
+        skill_provenance: Some(SkillProvenance::default()),
+        ..Trace::default()
+    };
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    let said = serde_json::to_value(&trace).unwrap();
+    assert_eq!(
+        keys(&said),
+        "args_digest created_at delegation_ref intent_digest observed_at policy_digest producer_version schema_id \
+         schema_version skill_provenance tool_name trace_id verdict"
+    );
+    assert_eq!(
+        (keys(&said["delegation_ref"]), keys(&said["skill_provenance"])),
+        (String::new(), "publisher skill_name source".to_owned())
+    );
 }
