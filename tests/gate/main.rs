@@ -17,6 +17,7 @@ mod kill;
 mod kit;
 mod lifetimes;
 mod limits;
+mod production;
 mod rehearsals;
 mod rules;
 mod schemas;
