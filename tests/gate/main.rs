@@ -5,6 +5,7 @@
 mod attacks;
 mod backtest;
 mod cases;
+mod commands;
 mod conditions;
 mod credentials;
 mod decisions;
