@@ -3,9 +3,10 @@
 use crate::cli::args::DemandArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
-use crate::cli::trace::{self, Finding};
+use crate::cli::trace::{self, DecisionPart, Demand, Finding};
 use crate::gate::trace as record;
 use crate::kernel::error::Result;
+use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::runpack::locate;
 use crate::runpack::story::visible;
 use crate::runpack::verify::{self, Demands, Report};
@@ -16,7 +17,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Verify a runpack and the decision trace that goes with it
+/// Verify a runpack, and the decision trace and record that go with it
 #[derive(Debug, Args)]
 pub struct ChainCmd {
     /// Run id, or path of a runpack
@@ -53,6 +54,8 @@ struct Source {
 struct TracePart {
     #[serde(flatten)]
     finding: Finding,
+    #[serde(flatten)]
+    decision: DecisionPart,
     /// What trace and run disagree about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     run_mismatches: Vec<String>,
@@ -83,7 +86,8 @@ impl ChainCmd {
             lines.push(format!("trace: {} ({})", finding.path, finding.signature_status));
             lines.extend(finding.error.iter().map(|error| format!("trace error: {error}")));
             lines.extend(part.run_mismatches.iter().map(|what| format!("trace and runpack disagree: {what}")));
-            notes.extend(part.warnings.iter().map(|text| format!("warning: {}: {text}", finding.path)));
+            lines.extend(part.decision.told());
+            notes.extend(part.warnings.iter().map(|text| visible(&format!("warning: {}: {text}", finding.path))));
             answer = answer.with("trace", &json!(part))?;
         }
         let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
@@ -108,9 +112,12 @@ fn run_part(path: &Utf8Path, report: &Report) -> Result<Value> {
 
 fn trace_part(trace: &str, args: &DemandArgs, run: &Utf8Path, report: &Report, demands: &Demands) -> Result<TracePart> {
     let keys = trace::keys(args.trust())?;
-    let read = record::open(Utf8Path::new(trace))?;
-    let finding = Finding::new(trace, &read, &keys)?;
-    let mut part = TracePart { finding, run_mismatches: Vec::new(), warnings: Vec::new() };
+    let bytes = fs::read(trace, DOCUMENT_LIMIT)?;
+    let read = record::parse(&bytes).map_err(|error| error.at(trace))?;
+    let mut finding = Finding::new(trace, &read, &keys)?;
+    let mut decision = DecisionPart::find(&mut finding, &bytes, &read, &keys, &Demand::default())?;
+    let warnings = std::mem::take(&mut decision.warnings);
+    let mut part = TracePart { finding, decision, run_mismatches: Vec::new(), warnings };
     if !report.ok || !part.finding.ok {
         return Ok(part);
     }

@@ -8,6 +8,7 @@ use crate::gate::seal::Fault;
 use crate::gate::trace::{self, Trace};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::{self, DOCUMENT_LIMIT};
+use crate::runpack::story::visible;
 use crate::sign::key::PublicKey;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
@@ -67,31 +68,34 @@ impl TraceCmd {
         let trace = trace::parse(&bytes).map_err(|error| error.at(&path))?;
         let keys = keys(&cmd.trust)?;
         let mut finding = Finding::new(&path, &trace, &keys)?;
-        let mut part = DecisionPart::default();
-        let signer = finding.key_id.as_ref().filter(|_| finding.ok);
-        if let Some(key) = keys.iter().find(|key| signer == Some(&key.id())) {
-            let decision = cmd.decision.as_deref();
-            let path = Utf8Path::new(&path);
-            let proven = Proven { path, bytes: &bytes, trace: &trace, key, decision, folders: &cmd.files };
-            part = DecisionPart::of(bound::check(&proven)?);
-            finding.error = part.fault(decision, cmd.require_decision);
-            finding.ok = finding.error.is_none();
-        }
+        let demand = Demand { decision: cmd.decision, required: cmd.require_decision, folders: cmd.files };
+        let part = DecisionPart::find(&mut finding, &bytes, &trace, &keys, &demand)?;
         if let Some(error) = &finding.error {
-            return Answer::failure("trace verify", &Error::verification(error)).members(&finding)?.members(&part);
+            let told = Error::verification(visible(error));
+            return Answer::failure("trace verify", &told).members(&finding)?.members(&part);
         }
-        let text = match finding.ok {
-            true => format!("trace verify ok: {path}{}", part.text()),
-            false => format!("trace verify failed: {path}\nsignature status: failed"),
+        let lines = match finding.ok {
+            true => [vec![format!("trace verify ok: {path}")], part.told()].concat(),
+            false => vec![format!("trace verify failed: {path}"), "signature status: failed".to_owned()],
         };
-        let notes = part.warnings.iter().map(|text| format!("warning: {text}"));
-        Answer::new(&finding, finding.exit())?.members(&part)?.text(text).notes(notes).classified()
+        let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
+        let notes = part.warnings.iter().map(|text| visible(&format!("warning: {text}")));
+        Answer::new(&finding, finding.exit())?.members(&part)?.text(lines.join("\n")).notes(notes).classified()
     }
+}
+
+/// What a decision record is asked for.
+#[derive(Debug, Default)]
+pub struct Demand {
+    /// The record; it has to be there.
+    decision: Option<Utf8PathBuf>,
+    required: bool,
+    folders: Vec<Utf8PathBuf>,
 }
 
 /// What was found about the record of the decision; empty where the trace itself does not hold.
 #[derive(Debug, Default, Serialize)]
-struct DecisionPart {
+pub struct DecisionPart {
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_path: Option<Utf8PathBuf>,
     /// `verified`, `failed`, `stale` (of another event) or `missing`.
@@ -106,13 +110,30 @@ struct DecisionPart {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_codes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
     /// Why trace and decision do not belong together.
     #[serde(skip)]
     why: Option<String>,
 }
 
 impl DecisionPart {
+    /// Looks for the record of a trace that holds; where it does not do, the trace is not verified after all.
+    pub fn find(
+        finding: &mut Finding,
+        bytes: &[u8],
+        trace: &Trace,
+        keys: &[PublicKey],
+        demand: &Demand,
+    ) -> Result<Self> {
+        let signer = finding.key_id.as_ref().filter(|_| finding.ok);
+        let Some(key) = keys.iter().find(|key| signer == Some(&key.id())) else { return Ok(Self::default()) };
+        let (path, decision) = (Utf8Path::new(&finding.path), demand.decision.as_deref());
+        let part = Self::of(bound::check(&Proven { path, bytes, trace, key, decision, folders: &demand.folders })?);
+        finding.error = part.fault(decision, demand.required);
+        finding.ok = finding.error.is_none();
+        Ok(part)
+    }
+
     fn of(bond: Bond) -> Self {
         match bond {
             Bond::Absent => Self { decision_status: "missing", ..Self::default() },
@@ -150,14 +171,15 @@ impl DecisionPart {
         }
     }
 
-    fn text(&self) -> String {
-        match (&self.decision_path, self.files_checked, &self.reason_codes) {
-            (Some(path), Some(files), Some(reasons)) => {
-                let rule = self.matched_rule.as_ref().map(|rule| format!("\nrule: {rule}")).unwrap_or_default();
-                format!("\ndecision record ok: {path} (files: {files}){rule}\nreasons: {}", reasons.join(","))
-            }
-            _ => String::new(),
-        }
+    /// The lines that tell of a record that holds.
+    pub fn told(&self) -> Vec<String> {
+        let (Some(path), Some(files), Some(reasons)) = (&self.decision_path, self.files_checked, &self.reason_codes)
+        else {
+            return Vec::new();
+        };
+        let rule = self.matched_rule.iter().map(|rule| format!("rule: {rule}"));
+        let record = format!("decision record ok: {path} (files: {files})");
+        [record].into_iter().chain(rule).chain([format!("reasons: {}", reasons.join(","))]).collect()
     }
 }
 

@@ -39,15 +39,14 @@ pub enum Bond {
     Broken { path: Utf8PathBuf, why: String },
 }
 
-/// Finds the record of a trace's decision and holds trace and files against it.
-///
-/// Errors: a record or file that is there and cannot be read.
+/// Finds the record of a trace's decision and holds trace and files against it. What is there and cannot be read does not
+/// hold.
 pub fn check(proven: &Proven<'_>) -> Result<Bond> {
-    let Some((path, bytes)) = find(proven)? else { return Ok(Bond::Absent) };
+    let Some((path, bytes)) = find(proven) else { return Ok(Bond::Absent) };
     let broken = |why: String| Ok(Bond::Broken { path: path.clone(), why: format!("decision record {path}: {why}") });
-    let record = match decision::parse(&bytes) {
+    let record = match bytes.and_then(|bytes| decision::parse(&bytes).map_err(|error| error.to_string())) {
         Ok(record) => record,
-        Err(error) => return broken(error.to_string()),
+        Err(why) => return broken(why),
     };
     let trace = proven.trace;
     if trace.event_id.is_empty() || record.event_id != trace.event_id {
@@ -70,7 +69,7 @@ pub fn check(proven: &Proven<'_>) -> Result<Bond> {
         }
         faults.extend(match file.role {
             Role::Trace => changed(file, proven.path, proven.bytes),
-            _ => missing(file, &path, proven)?,
+            _ => missing(file, &path, proven),
         });
     }
     if !roles.contains(Role::Trace.kind()) {
@@ -84,16 +83,14 @@ pub fn check(proven: &Proven<'_>) -> Result<Bond> {
 }
 
 /// The record as named, or the first of the usual names beside the trace.
-fn find(proven: &Proven<'_>) -> Result<Option<(Utf8PathBuf, Vec<u8>)>> {
-    let usual = [true, false].map(|unique| decision::usual_name("decision", proven.trace, unique));
-    let beside = usual.iter().filter(|name| is_plain(name)).map(|name| beside(proven.path, name));
-    let paths: Vec<Utf8PathBuf> = proven.decision.map_or_else(|| beside.collect(), |path| vec![path.to_owned()]);
-    for path in paths {
-        if let Some(bytes) = read(&path)? {
-            return Ok(Some((path, bytes)));
-        }
+fn find(proven: &Proven<'_>) -> Option<(Utf8PathBuf, Result<Vec<u8>, String>)> {
+    if let Some(path) = proven.decision {
+        let absent = path.try_exists().is_ok_and(|there| !there);
+        return (!absent).then(|| (path.to_owned(), whole(path)));
     }
-    Ok(None)
+    let usual = [true, false].map(|unique| decision::usual_name("decision", proven.trace, unique));
+    let mut paths = usual.iter().filter(|name| is_plain(name)).map(|name| beside(proven.path, name));
+    paths.find_map(|path| Some((read(&path)?, path))).map(|(bytes, path)| (path, bytes))
 }
 
 /// Whether a name, which a file claims, stays in its folder.
@@ -105,9 +102,18 @@ fn beside(path: &Utf8Path, name: &str) -> Utf8PathBuf {
     fs::clean(path.with_file_name(name).as_str())
 }
 
-/// A file's bytes, none if it is not there.
-fn read(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
-    if path.try_exists().is_ok_and(|there| !there) { Ok(None) } else { fs::read(path, DOCUMENT_LIMIT).map(Some) }
+/// The bytes of a file that is looked for, none if there is none. A pipe in its place is not waited for.
+fn read(path: &Utf8Path) -> Option<Result<Vec<u8>, String>> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => Some(whole(path)),
+        Ok(_) => Some(Err("there is something at its place that is no file".to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
+fn whole(path: &Utf8Path) -> Result<Vec<u8>, String> {
+    fs::read(path, DOCUMENT_LIMIT).map_err(|error| error.to_string())
 }
 
 /// What record and trace say otherwise about the same decision.
@@ -135,29 +141,30 @@ fn unlike(record: &DecisionRecord, trace: &Trace) -> Vec<String> {
 
 fn changed(file: &NamedFile, path: &Utf8Path, bytes: &[u8]) -> Option<String> {
     let same = Digest::of(bytes).spelled(&file.sha256);
-    let why = "not the file of this decision: changed since, or overwritten by a later decision alike";
+    let why = "not the file of this decision: changed since, or overwritten by a later decision alike, which \
+               `gate eval --unique-trace` avoids";
     (!same).then(|| format!("{} {path}: {why}", file.role))
 }
 
 /// Why a named file is in none of the folders as it was.
-fn missing(file: &NamedFile, record: &Utf8Path, proven: &Proven<'_>) -> Result<Option<String>> {
+fn missing(file: &NamedFile, record: &Utf8Path, proven: &Proven<'_>) -> Option<String> {
     if !is_plain(&file.name) {
-        return Ok(Some(format!("{} {:?} is no file name", file.role, file.name)));
+        return Some(format!("{} {:?} is no file name", file.role, file.name));
     }
     let mut places = vec![beside(record, &file.name), beside(proven.path, &file.name), fs::clean(&file.name)];
     places.extend(proven.folders.iter().map(|folder| folder.join(&file.name)));
     let mut fault = None;
     for path in &places {
-        if let Some(bytes) = read(path)? {
-            match changed(file, path, &bytes) {
-                None => return Ok(None),
-                Some(other) => fault = fault.or(Some(other)),
-            }
-        }
+        let other = match read(path) {
+            None => continue,
+            Some(Ok(bytes)) => changed(file, path, &bytes)?,
+            Some(Err(why)) => format!("{} {path}: {why}", file.role),
+        };
+        fault = fault.or(Some(other));
     }
     let folders: BTreeSet<String> = places.iter().map(|path| folder(path)).collect();
     let folders: Vec<String> = folders.into_iter().collect();
-    Ok(fault.or_else(|| Some(format!("{} {} is missing: not in {}", file.role, file.name, folders.join(", ")))))
+    fault.or_else(|| Some(format!("{} {} is missing: not in {}", file.role, file.name, folders.join(", "))))
 }
 
 fn folder(path: &Utf8Path) -> String {

@@ -8,8 +8,10 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::fs;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
+use std::env::consts::EXE_SUFFIX;
 use std::fmt;
 use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -106,7 +108,8 @@ pub struct Issued {
 }
 
 impl Broker {
-    /// The broker a word names. `command` needs a program; where `allowlist` names any, it has to be one of them.
+    /// The broker a word names. `command` needs a program, which is looked up once; where `allowlist` names any, its whole
+    /// path has to be one of them.
     pub fn resolve(word: &str, prefix: &str, program: &str, args: &str, allowlist: Option<&str>) -> Result<Self> {
         match text::lower(word).as_str() {
             "" | "off" | "none" => Ok(Self::Off),
@@ -120,12 +123,21 @@ impl Broker {
                     ));
                 }
                 let allowed = allowlist.map(text::csv).unwrap_or_default();
-                let same = |entry: &String| fs::clean(entry) == fs::clean(program);
-                if !allowed.is_empty() && !allowed.iter().any(same) {
+                let found = located(program);
+                let same = |entry: &String| !is_bare(entry) && absolute(entry.into()) == found;
+                if !allowed.is_empty() && (found.is_none() || !allowed.iter().any(same)) {
                     let what = format!("{program} is not among the commands that {ALLOWLIST_VAR} names");
-                    return Err(Error::invalid(what).hint("name the command by the same path in both places"));
+                    let hint = found.map_or_else(
+                        || {
+                            format!(
+                                "there is no program {program} in PATH: name it by its path, in {ALLOWLIST_VAR} too"
+                            )
+                        },
+                        |found| format!("write {found} into {ALLOWLIST_VAR}: a command is allowed by its whole path"),
+                    );
+                    return Err(Error::invalid(what).hint(hint));
                 }
-                Ok(Self::Command { program: program.to_owned(), args: text::csv(args) })
+                Ok(Self::Command { program: found.unwrap_or_else(|| program.to_owned()), args: text::csv(args) })
             }
             other => Err(Error::invalid(format!("--credential-broker {other:?} is none of off, stub, env, command"))),
         }
@@ -166,6 +178,38 @@ impl Broker {
             Self::Command { program, args } => run(program, args, request),
         }
     }
+}
+
+/// Whether a program is named without a folder, so that `PATH` says which one it is.
+fn is_bare(program: &str) -> bool {
+    !program.contains(std::path::is_separator)
+}
+
+/// The whole path of the program that would run.
+fn located(program: &str) -> Option<String> {
+    if !is_bare(program) {
+        return absolute(program.into());
+    }
+    let name = format!("{}{EXE_SUFFIX}", program.strip_suffix(EXE_SUFFIX).unwrap_or(program));
+    let path = std::env::var_os("PATH")?;
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(&name));
+    places.find(|place| runs(place)).and_then(absolute)
+}
+
+#[cfg(unix)]
+fn runs(place: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    place.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn runs(place: &Path) -> bool {
+    place.is_file()
+}
+
+/// A path from the root on, without `.` and `..`.
+fn absolute(path: PathBuf) -> Option<String> {
+    Some(fs::clean(std::path::absolute(path).ok()?.to_str()?).into_string())
 }
 
 impl Request {

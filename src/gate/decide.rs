@@ -29,6 +29,7 @@ pub fn decide<'r>(request: &Request<'r>) -> Result<(Decision<'r>, Written)> {
     if settings.profile == Profile::OssProd {
         suits_production(request)?;
     }
+    record::check(&settings.outputs)?;
     let watch = Stopwatch::start();
     let at = settings.evaluation_time.unwrap_or_else(|| settings.clock.now());
     let outcome = evaluate::evaluate(request.policy, request.intent, &at);

@@ -243,7 +243,7 @@ pub fn approval(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()
     ];
     let mut granted = true;
     for (_, code) in lacks.into_iter().filter(|(lacks, _)| *lacks) {
-        granted = false;
+        (granted, decision.approvals.withheld) = (false, true);
         decision.outcome.tighten(Verdict::RequireApproval, code, "approval_not_granted");
     }
     if granted {
@@ -358,20 +358,26 @@ pub fn spend(request: &Request<'_>, decision: &mut Decision<'_>) -> Result<()> {
     if decision.outcome.verdict != Verdict::Allow || approvals.tokens.is_empty() {
         return Ok(());
     }
-    let spent = spent::spend(path, &approvals.tokens, &settings.clock.now()).unwrap_or_else(|error| {
-        decision.trouble.get_or_insert(error);
-        false
-    });
-    if !spent {
-        approvals.reference.clear();
-        approvals.approvers.clear();
-        approvals.valid = 0;
-        for entry in approvals.entries.iter_mut().filter(|entry| entry.valid) {
-            (entry.valid, entry.error_code) = (false, Some("approval_token_spent"));
+    let code = match spent::spend(path, &approvals.tokens, &settings.clock.now()) {
+        Ok(true) => return Ok(()),
+        Ok(false) => {
+            approvals.approvers.clear();
+            approvals.valid = 0;
+            for entry in approvals.entries.iter_mut().filter(|entry| entry.valid) {
+                (entry.valid, entry.error_code) = (false, Some("approval_token_spent"));
+            }
+            "approval_token_spent"
         }
-        decision.outcome.reason_codes.retain(|code| code != "approval_granted");
-        decision.outcome.tighten(Verdict::RequireApproval, "approval_token_spent", "approval_not_granted");
-    }
+        // They are as good as before, and nobody could see to it that they count once.
+        Err(error) => {
+            decision.trouble.get_or_insert(error);
+            "approval_chain_insufficient"
+        }
+    };
+    approvals.reference.clear();
+    approvals.withheld = true;
+    decision.outcome.reason_codes.retain(|code| code != "approval_granted");
+    decision.outcome.tighten(Verdict::RequireApproval, code, "approval_not_granted");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::gate::model::{
     APPROVAL_AUDIT_SCHEMA, ApprovalAudit, CREDENTIAL_SCHEMA, CredentialRecord, DELEGATION_AUDIT_SCHEMA,
     DelegationAudit, PRODUCER, SCHEMA_VERSION, Subject,
 };
-use crate::gate::request::{Decision, Request};
+use crate::gate::request::{Decision, Outputs, Request};
 use crate::gate::seal::Unknown;
 use crate::gate::text;
 use crate::gate::trace::{self, DelegationRef, SIMULATED, Trace};
@@ -53,11 +53,7 @@ impl Plan<'_> {
     }
 
     fn put<T: Serialize>(&mut self, role: Option<Role>, told: String, record: &T) -> Result<String> {
-        let path = fs::output_path(&told)?;
-        if fs::is_plain(&path) && self.files.iter().any(|other| other.path == path) {
-            return Err(Error::invalid(format!("two records of one decision are to be written to {path}"))
-                .hint("give each --...-out a path of its own"));
-        }
+        let path = placed(&told, self.files.iter().map(|file| &*file.path))?;
         self.files.push(Planned { role, path, bytes: encode::document(record)?.into_bytes() });
         Ok(told)
     }
@@ -88,6 +84,31 @@ impl Plan<'_> {
         let files: Vec<(&Utf8Path, &[u8])> = self.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
         fs::write_all(&files)
     }
+}
+
+/// Where a record goes, apart from the others of its decision.
+fn placed<'p>(told: &str, mut others: impl Iterator<Item = &'p Utf8Path>) -> Result<Utf8PathBuf> {
+    let path = fs::output_path(told)?;
+    if path.is_dir() {
+        return Err(Error::invalid(format!("cannot write {path}: it is a directory")));
+    }
+    if fs::is_plain(&path) && others.any(|other| fs::is_same_place(other, &path)) {
+        return Err(Error::invalid(format!("two records of one decision are to be written to {path}"))
+            .hint("give each --...-out a path of its own"));
+    }
+    Ok(path)
+}
+
+/// Looks at the given paths before a decision spends, counts or asks for anything.
+pub fn check(outputs: &Outputs) -> Result<()> {
+    let Outputs { trace, decision, approval_audit, delegation_audit, credential_evidence, unique: _ } = outputs;
+    let mut paths: Vec<Utf8PathBuf> = Vec::new();
+    for given in [trace, decision, approval_audit, delegation_audit, credential_evidence].into_iter().flatten() {
+        if !given.trim().is_empty() {
+            paths.push(placed(given, paths.iter().map(|path| &**path))?);
+        }
+    }
+    Ok(())
 }
 
 /// Writes every record of a decision: the trace first, last the one that names them all.
@@ -129,7 +150,7 @@ fn audits(request: &Request<'_>, decision: &Decision<'_>, plan: &mut Plan<'_>, w
             subject: subject(),
             required_approvals: found.required,
             valid_approvals: found.valid,
-            approved: found.valid >= found.required,
+            approved: found.valid >= found.required && !found.withheld,
             approvers: found.approvers.clone(),
             entries: found.entries.clone(),
         };

@@ -104,6 +104,8 @@ pub struct Approvals {
     pub tokens: Vec<Spent>,
     /// Ids of the valid tokens, joined.
     pub reference: String,
+    /// There are enough, and still they do not let the call through.
+    pub withheld: bool,
     pub entries: Vec<ApprovalEntry>,
 }
 

@@ -4,11 +4,9 @@ use crate::gate::seal::{self, Closed, Fault, Unknown};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::fs::{self, DOCUMENT_LIMIT};
 use crate::kernel::json::{canon, read};
 use crate::sign::envelope::Signature;
 use crate::sign::key::{PrivateKey, PublicKey};
-use camino::Utf8Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub const SCHEMA: &str = "gait.gate.trace";
@@ -115,14 +113,8 @@ fn is_nought(number: &i64) -> bool {
     *number == 0
 }
 
-/// Reads the trace at `path`. Unreadable, no JSON object, a wrong type or a duplicate key is `InvalidInput`; whether
-/// the trace holds is another question, see [`Trace::verify`].
-pub fn open(path: &Utf8Path) -> Result<Trace> {
-    let bytes = fs::read(path, DOCUMENT_LIMIT)?;
-    parse(&bytes).map_err(|e| e.at(path))
-}
-
-/// As [`open`], from bytes.
+/// Reads a trace. No JSON object, a wrong type or a duplicate key is `InvalidInput`; whether the trace holds is another
+/// question, see [`Trace::verify`].
 pub fn parse(bytes: &[u8]) -> Result<Trace> {
     let trace: Option<Trace> = read::typed(bytes)?;
     Ok(trace.unwrap_or_default())

@@ -192,10 +192,23 @@ fn sync_dir(path: &Path) {
     }
 }
 
+/// Whether a file written to one of the paths is one written to the other: links of folders are followed, those of the
+/// files themselves are replaced.
+pub fn is_same_place(one: &Utf8Path, other: &Utf8Path) -> bool {
+    let real = |path: &Utf8Path| {
+        let path = std::path::absolute(path).ok()?;
+        let mut folders = path.ancestors().skip(1);
+        let (real, folder) = folders.find_map(|folder| Some((folder.canonicalize().ok()?, folder)))?;
+        Some(real.join(path.strip_prefix(folder).ok()?))
+    };
+    one == other || real(one).is_some_and(|place| real(other) == Some(place))
+}
+
 /// Whether `path` can be replaced by a file: not what the system keeps below /dev and /proc, no device, no pipe.
 pub fn is_plain(path: impl AsRef<Path>) -> bool {
     let path = path.as_ref();
-    let kept = cfg!(unix) && ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    let kept =
+        cfg!(unix) && ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder)) && !path.starts_with("/dev/shm");
     !kept && fs::symlink_metadata(path).map_or(true, |found| found.is_file() || found.is_symlink() || found.is_dir())
 }
 

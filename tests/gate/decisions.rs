@@ -327,10 +327,10 @@ fn a_decision_record_goes_beside_the_trace_or_where_it_is_told() {
         assert!(!bench.0.path("same.json").exists(), "{more}");
     }
     // What cannot be written leaves what came before it, and no draft.
-    std::fs::create_dir(bench.0.path("taken")).unwrap();
-    let line = "gate eval --policy p.yaml --intent free.json --trace-out first/t.json --decision-out taken";
-    let (code, said) = bench.0.run(line);
-    assert_eq!(code, 6, "{said}");
+    let long = "d".repeat(300);
+    let line = format!("gate eval --policy p.yaml --intent free.json --trace-out first/t.json --decision-out {long}");
+    let (code, said) = bench.0.run(&line);
+    assert_ne!(code, 0, "{said}");
     let left: Vec<_> = std::fs::read_dir(bench.0.path("first")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["t.json"]);
     #[cfg(unix)]
@@ -392,4 +392,54 @@ fn the_environment_broker_tells_a_keyed_hash_where_it_has_a_key() {
     let output = command.env("GAIT_BROKER_TOKEN_X", KEY).env("HASH_KEY", KEY).output().unwrap();
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &said["verdict"]), (Some(3), &json!("block")), "{said}");
+}
+
+/// What lies where a file of the decision should, and is none, is told at once; a good copy elsewhere is found behind it.
+#[cfg(unix)]
+#[test]
+fn a_pipe_a_folder_or_a_loop_in_the_place_of_a_file_is_told() {
+    let bench = Bench::new();
+    let said = bench.full("");
+    let trace = path(&said, "trace_path");
+    std::fs::create_dir(bench.0.path("kept")).unwrap();
+    let pipe = |at: &std::path::Path| assert!(std::process::Command::new("mkfifo").arg(at).status().unwrap().success());
+    let folder = |at: &std::path::Path| std::fs::create_dir(at).unwrap();
+    let link = |at: &std::path::Path| std::os::unix::fs::symlink(at.file_name().unwrap(), at).unwrap();
+    let huge = |at: &std::path::Path| std::fs::File::create(at).unwrap().set_len((64 << 20) + 1).unwrap();
+    for key in ["decision_path", "approval_audit_path"] {
+        let name = path(&said, key);
+        let (place, kept) = (bench.0.path(name), bench.0.path(&format!("kept/{name}")));
+        std::fs::rename(&place, &kept).unwrap();
+        let odd: [&dyn Fn(&std::path::Path); 4] = [&pipe, &folder, &link, &huge];
+        for make in odd {
+            make(&place);
+            bench.refused(trace, "", &[name]);
+            let elsewhere =
+                if key == "decision_path" { format!("--decision kept/{name}") } else { "--files kept".into() };
+            bench.holds(trace, &elsewhere, 4);
+            let _ = std::fs::remove_file(&place).or_else(|_| std::fs::remove_dir(&place));
+        }
+        std::fs::rename(&kept, &place).unwrap();
+    }
+    bench.holds(trace, "", 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn two_records_of_a_decision_never_go_to_one_file_however_it_is_spelled() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.0.path("dir")).unwrap();
+    std::os::unix::fs::symlink("dir", bench.0.path("link")).unwrap();
+    let absolute = bench.0.path("t.json").display().to_string();
+    for (trace, decision) in
+        [("t.json", absolute.as_str()), ("dir/t.json", "link/t.json"), ("link/new/t.json", "dir/new/t.json")]
+    {
+        let line =
+            format!("gate eval --policy p.yaml --intent free.json --trace-out {trace} --decision-out {decision}");
+        let (code, said) = bench.0.run(&line);
+        assert_eq!(code, 6, "{said}");
+        assert!(path(&said, "error").contains("two records"), "{said}");
+        assert!(!bench.0.path(trace).exists(), "{trace}");
+    }
+    bench.eval("free.json", "--trace-out dir/t.json --decision-out link/d.json");
 }

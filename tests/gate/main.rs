@@ -6,6 +6,7 @@ mod attacks;
 mod backtest;
 mod bound;
 mod cases;
+mod commands;
 mod conditions;
 mod credentials;
 mod decisions;

@@ -361,3 +361,119 @@ fn a_token_that_lacks_something_is_malformed_and_its_id_is_that_of_what_it_grant
     });
     assert_eq!(bench.eval("i.json", "good.json,a.json", "--approval-trust people").0, 0);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_under_another_name_is_the_same_ledger_or_none() {
+    let bench = Bench::new();
+    let eval = |token: &str, ledger: &str| {
+        let line = format!("--approval-trust people --spent-approvals {ledger}");
+        bench.eval("i.json", &format!("{token},b.json"), &line)
+    };
+    let symlink = |to: &str, name: &str| std::os::unix::fs::symlink(to, bench.place.path(name)).unwrap();
+    let fresh = |name: &str| {
+        bench.approve(name, "ann", "ann", "");
+        bench.approve("b.json", "bob", "bob", "");
+    };
+    fresh("a.json");
+    assert_eq!(eval("a.json", "l.json").0, 0);
+    symlink("l.json", "link.json");
+    symlink(".", "here");
+    fresh("c.json");
+    assert_eq!(eval("c.json", "link.json").0, 0);
+    for ledger in ["l.json", "link.json", "./here/l.json", bench.place.path("l.json").to_str().unwrap()] {
+        let (code, said) = eval("c.json", ledger);
+        assert_eq!((code, has(&said, "approval_token_spent")), (4, true), "{ledger}: {said}");
+    }
+    // What cannot be the one ledger lets nothing through.
+    symlink("gone/l.json", "dangling.json");
+    symlink("loop.json", "loop.json");
+    std::fs::hard_link(bench.place.path("l.json"), bench.place.path("hard.json")).unwrap();
+    std::fs::create_dir(bench.place.path("folder")).unwrap();
+    bench.place.file("other.txt", r#"{"schema_id": "other", "schema_version": "1.0.0", "spent": []}"#);
+    fresh("d.json");
+    for ledger in ["dangling.json", "loop.json", "hard.json", "folder", "other.txt", "/dev/null"] {
+        let (code, said) = eval("d.json", ledger);
+        assert!(![0, 4].contains(&code), "{ledger}: {said}");
+        assert!(said["error"].as_str().unwrap().contains(ledger.trim_end_matches(".json")), "{ledger}: {said}");
+    }
+}
+
+#[test]
+fn a_decision_that_cannot_be_written_where_it_was_told_spends_nothing() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "");
+    bench.approve("b.json", "bob", "bob", "");
+    std::fs::create_dir(bench.place.path("taken")).unwrap();
+    let eval = |more: &str| {
+        bench.eval("i.json", "a.json,b.json", &format!("--approval-trust people --spent-approvals l.json {more}"))
+    };
+    for more in [
+        "--trace-out ../t.json",
+        "--decision-out taken",
+        "--approval-audit-out taken",
+        "--trace-out t.json --decision-out ./t.json",
+    ] {
+        assert_eq!(eval(more).0, 6, "{more}");
+    }
+    assert!(!bench.place.path("l.json").exists());
+    assert_eq!(eval("").0, 0);
+}
+
+#[test]
+fn an_audit_never_says_approved_of_a_call_that_still_needs_approval() {
+    let bench = Bench::new();
+    bench
+        .place
+        .file("p.yaml", POLICY.replace("min_approvals: 2", "min_approvals: 2, require_distinct_approvers: true"));
+    let (_, said) = bench.eval("i.json", "absent.json", "");
+    assert_eq!(said.get("verdict"), None);
+    let (_, said) = bench.place.run("gate eval --policy p.yaml --intent i.json");
+    let digest = said["policy_digest"].as_str().unwrap();
+    let approve = |out: &str, who: &str| bench.approve(out, who, "ann", &format!("--policy-digest {digest}"));
+    approve("a.json", "ann");
+    approve("again.json", "Ann");
+    approve("b.json", "bob");
+    bench.place.file("broken.json", "{");
+    std::fs::create_dir_all(bench.place.path("kept.json.lock")).unwrap();
+    for (tokens, more) in [
+        ("a.json,again.json", ""),
+        ("a.json,b.json,gone.json", ""),
+        ("a.json,b.json", "--spent-approvals broken.json"),
+        ("a.json,b.json", "--spent-approvals kept.json"),
+    ] {
+        let (code, said) =
+            bench.eval("i.json", tokens, &format!("{more} --trace-out t.json --approval-audit-out audit.json"));
+        assert_ne!(code, 0, "{said}");
+        let (trace, audit) = (bench.place.json("t.json"), bench.place.json("audit.json"));
+        assert_eq!(
+            (&trace["verdict"], &audit["approved"], &audit["valid_approvals"]),
+            (&json!("require_approval"), &json!(false), &json!(2)),
+            "{tokens} {more}: {audit}"
+        );
+        assert!(!audit.to_string().contains("approval_token_spent"), "{audit}");
+        assert_eq!(trace.get("approval_token_ref"), None, "{trace}");
+    }
+    let (code, _) = bench.eval("i.json", "a.json,b.json", "--approval-audit-out audit.json");
+    assert_eq!((code, &bench.place.json("audit.json")["approved"]), (0, &json!(true)));
+}
+
+#[test]
+fn a_ledger_forgets_what_has_long_ended_and_grows_as_it_has_to() {
+    let bench = Bench::new();
+    bench.approve("a.json", "ann", "ann", "");
+    bench.approve("b.json", "bob", "bob", "");
+    let entry =
+        |at: usize, time: &str| json!({"token_id": "t", "signed_digest": format!("{at:064}"), "expires_at": time});
+    let now = gait::kernel::clock::Clock::system().now();
+    let (just, soon) = (now.plus_seconds(-60).to_string(), now.plus_seconds(3600).to_string());
+    let mut spent: Vec<Value> = (0..8000).map(|at| entry(at, "2020-01-01T00:00:00Z")).collect();
+    spent.extend([entry(9000, &just), entry(9001, &soon)]);
+    let ledger = json!({"schema_id": "gait.gate.spent_approvals", "schema_version": "1.0.0", "spent": spent});
+    bench.place.file("l.json", ledger.to_string());
+    let more = "--approval-trust people --spent-approvals l.json";
+    assert_eq!(bench.eval("i.json", "a.json,b.json", more).0, 0);
+    // An approval that has just ended may still be under way in another process.
+    assert_eq!(bench.place.json("l.json")["spent"].as_array().unwrap().len(), 4);
+    assert!(has(&bench.eval("i.json", "a.json,b.json", more).1, "approval_token_spent"));
+}
