@@ -21,7 +21,7 @@ fn an_approval_is_spent_once_and_forgotten_once_it_is_over() {
         (2, vec![b.clone()], true, "ab"),
         (2, vec![c.clone(), b], false, "ab"),
         (3, vec![a], false, "ab"),
-        (3, vec![c], true, "bc"),
+        (4, vec![c], true, "bc"),
     ] {
         let now = Timestamp::date(2026, 1, day);
         assert_eq!(spent::spend(&path, &approvals, &now).unwrap(), spent, "{approvals:?}");
