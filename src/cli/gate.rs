@@ -74,16 +74,13 @@ impl GateCmd {
     }
 }
 
-/// An error that has a code of its own is told with it.
+/// An intent that fail-closed would have blocked is told with the reasons of that block.
 fn told(error: Error) -> Result<Answer> {
-    match error.reason() {
-        Some(code @ INVALID) => {
-            let reasons = json!({ "reason_codes": [code], "violations": ["intent_not_evaluable"] });
-            Answer::failure("gate eval", &error).members(&reasons)
-        }
-        Some(code) if error.kind() == Kind::Contention => Answer::failure("gate eval", &error).with("error_code", code),
-        _ => Err(error),
+    if error.reason() != Some(INVALID) {
+        return Err(error);
     }
+    let reasons = json!({ "reason_codes": [INVALID], "violations": ["intent_not_evaluable"] });
+    Answer::failure("gate eval", &error).members(&reasons)
 }
 
 const INVALID: &str = "fail_closed_intent_invalid";

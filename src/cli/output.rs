@@ -43,10 +43,12 @@ impl Answer {
         if error.hint_text().is_some() {
             text.push_str(&format!("hint: {hint}\n"));
         }
+        // Whoever was in the way is worth a code of its own: the call may be repeated.
+        let busy = error.reason().filter(|_| error.kind() == Kind::Contention);
         let mut members = serde_json::json!({
             "ok": false,
             "error": error.to_string(),
-            "error_code": exit.error_code(),
+            "error_code": busy.unwrap_or(exit.error_code()),
             "error_category": category,
             "retryable": exit::retryable(category),
             "hint": hint,

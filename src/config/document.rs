@@ -146,11 +146,10 @@ impl Document {
 
 /// Whether what follows a text is the inside of a block scalar: the last word before it is `|` or `>` with its marks.
 fn opens_block(before: &str) -> bool {
-    let mut lines = before.rsplit('\n');
-    if !lines.next().is_some_and(|indent| indent.trim().is_empty()) {
-        return false;
-    }
-    let code = lines
+    // Only what begins a line: nothing further back is looked at.
+    let Some(above) = before.trim_end_matches([' ', '\t']).strip_suffix('\n') else { return false };
+    let code = above
+        .rsplit('\n')
         .map(|line| line.split(" #").next().unwrap_or_default().trim())
         .find(|code| !code.is_empty() && !code.starts_with('#'));
     let header = code.and_then(|code| code.split_whitespace().last()).unwrap_or_default();

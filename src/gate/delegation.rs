@@ -2,9 +2,9 @@
 
 use crate::gate::text;
 use crate::gate::token::{self, Grant, Token};
-use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::Result;
+use crate::kernel::json::read::nullable;
 use crate::sign::key::PublicKey;
 use serde::{Deserialize, Serialize};
 

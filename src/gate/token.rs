@@ -3,11 +3,11 @@
 use crate::gate::model::{PRODUCER, SCHEMA_VERSION};
 use crate::gate::seal::{self, Closed, Unknown};
 use crate::gate::text;
-use crate::gate::trace::nullable;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::{Digest, hex, is_hex64};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::fs::{self, SETTINGS_LIMIT};
+use crate::kernel::json::read::nullable;
 use crate::kernel::json::{canon, encode, read};
 use crate::sign::envelope::{self, Signature};
 use crate::sign::key::{PrivateKey, PublicKey};

@@ -4,10 +4,11 @@ use crate::gate::seal::{self, Closed, Fault, Unknown};
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::json::{canon, read};
+use crate::kernel::json::canon;
+use crate::kernel::json::read::{self, nullable};
 use crate::sign::envelope::Signature;
 use crate::sign::key::{PrivateKey, PublicKey};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub const SCHEMA: &str = "gait.gate.trace";
 /// The mark, among the violations, of a decision that enforced nothing.
@@ -99,10 +100,6 @@ pub struct SkillProvenance {
     pub signature_key_id: String,
     #[serde(flatten, skip_serializing)]
     pub unknown: Unknown,
-}
-
-pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn is_zero(number: &f64) -> bool {

@@ -223,7 +223,7 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     draft.publish()
 }
 
-/// Writes files as [`write`] does, in this order, and waits for the disk once. The first that cannot be written ends it;
+/// Writes files as [`write`] does, in this order, with one wait for each folder. The first that cannot be written ends it;
 /// those before it stay.
 pub fn write_all(files: &[(&Utf8Path, &[u8])]) -> Result<()> {
     let (mut drafts, mut outcome) = (Vec::new(), Ok(()));
@@ -242,14 +242,7 @@ pub fn write_all(files: &[(&Utf8Path, &[u8])]) -> Result<()> {
             break;
         }
     }
-    std::thread::scope(|scope| {
-        let (first, rest) = drafts.split_first()?;
-        let waiting: Vec<_> = rest.iter().map(|draft| scope.spawn(|| draft.sync())).collect();
-        let synced = first.sync();
-        let ended = |_| Err(Error::new(Kind::Internal, "the writing thread ended early"));
-        Some(waiting.into_iter().fold(synced, |all, one| all.and(one.join().unwrap_or_else(ended))))
-    })
-    .unwrap_or(Ok(()))?;
+    drafts.iter().try_for_each(Draft::sync)?;
     // One file of each folder, to make the renames in it durable.
     let mut folders = BTreeMap::new();
     for Draft { file, path } in drafts {

@@ -3,7 +3,8 @@
 use crate::kernel::archive::layout::MAX_ENTRIES;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
-use crate::kernel::json::{canon, read};
+use crate::kernel::json::canon;
+use crate::kernel::json::read::{self, nullable};
 use crate::sign::envelope::Signature;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -31,15 +32,6 @@ const MAX_SIGNATURES: usize = 64;
 const MAX_EVENTS: usize = 1 << 20;
 /// Most receipts of one run.
 const MAX_RECEIPTS: usize = 1 << 18;
-
-/// `null` reads as the default value.
-pub fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
-}
 
 /// A list of at most `MOST` items whose `null` elements read as all-empty records: a few bytes of text may not
 /// become any amount of memory.

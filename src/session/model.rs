@@ -1,7 +1,7 @@
 //! What is on disk: the journal, state and chain of a session. Missing fields and `null` read as empty, unknown keys are dropped.
 
 use crate::kernel::clock::Timestamp;
-use crate::runpack::model::nullable;
+use crate::kernel::json::read::nullable;
 use serde::{Deserialize, Serialize};
 
 pub const SCHEMA_VERSION: &str = "1.0.0";

@@ -85,7 +85,7 @@ fn a_process_that_keeps_the_state_makes_others_give_up_and_they_may_retry() {
     let place = place(3);
     let (mut holder, pipe) = mid_update(&place);
     let (code, said) = place.run(&format!("{EVAL} {STATE}"));
-    let told = (&said["reason_code"], &said["error_category"], &said["retryable"]);
+    let told = (&said["error_code"], &said["error_category"], &said["retryable"]);
     assert_eq!(told, (&json!("rate_limit_lock_timeout"), &json!("state_contention"), &json!(true)), "{said}");
     assert_eq!(code, 1);
     // An empty state is a broken one, and no call counts on it.

@@ -37,13 +37,13 @@ pub struct BacktestCmd {
     #[arg(long, value_name = "PERCENT")]
     max_false_blocks: Option<String>,
     /// Who made the calls: records do not say
-    #[arg(long, value_name = "NAME", default_value = "recorded")]
+    #[arg(long, value_name = "NAME", default_value_t = Caller::default().identity)]
     identity: String,
     /// From which workspace
-    #[arg(long, value_name = "PATH", default_value = "/workspace")]
+    #[arg(long, value_name = "PATH", default_value_t = Caller::default().workspace)]
     workspace: String,
     /// At which risk class
-    #[arg(long, value_name = "CLASS", default_value = "low")]
+    #[arg(long, value_name = "CLASS", default_value_t = Caller::default().risk_class)]
     risk_class: String,
     /// Time that freeze windows are held against, RFC 3339 [default: that of each call]
     #[arg(long, value_name = "TIME")]

@@ -3,7 +3,7 @@
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
 use crate::kernel::json::strict::Strict;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
 /// Reads one JSON document into `T`, refusing duplicate keys, and lists where objects should be. Errors name line
 /// and column.
@@ -16,6 +16,11 @@ pub fn typed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
             _ => Error::invalid(error.to_string()),
         }
     })
+}
+
+/// For `#[serde(deserialize_with)]`: `null` reads as the default value.
+pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn deserialize<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
