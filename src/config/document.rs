@@ -306,8 +306,10 @@ impl<'d> Fields<'d> {
     fn nearest(&self, key: &str) -> Option<&'static str> {
         let lower = key.to_lowercase();
         let likeness = |known: &'static str| similar::TextDiff::from_chars(lower.as_str(), known).ratio();
-        let best = self.known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-        (likeness(best) >= 0.6).then_some(best)
+        // A text of three times the other's length is less alike than 0.6 whatever it says, and dear to compare.
+        let near = self.known.iter().filter(|known| lower.chars().count() <= 3 * known.len());
+        let best = near.map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (best.0 >= 0.6).then_some(best.1)
     }
 }
 

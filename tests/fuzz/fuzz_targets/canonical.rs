@@ -19,6 +19,10 @@ fuzz_target!(|data: &[u8]| {
     let tape = scan::parse(&ours).expect("canonical text is JSON");
     canon::write(&tape, 0, &mut slow).expect("canonical text has no key twice");
     assert_eq!(slow, *ours, "two ways, two texts");
+    // A key that serde_json keeps for itself is a key like any other here.
+    if String::from_utf8_lossy(&ours).contains("\"$serde_json::private::") {
+        return;
+    }
     if let Ok(value) = serde_json::from_slice::<Value>(data) {
         let theirs = serde_json_canonicalizer::to_vec(&value).expect("a canonical form");
         assert_eq!(String::from_utf8_lossy(&ours), String::from_utf8_lossy(&theirs));
