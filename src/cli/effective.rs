@@ -236,7 +236,13 @@ impl Flags {
         let credential_ref = m.take("credential_ref", self.credential_ref, None).unwrap_or_default();
         let scopes = m.take("credential_scopes", self.credential_scopes, None).unwrap_or_default();
         let switch = m.take("kill_switch_state", self.kill_switch_state, None);
+        let tokens = paths(self.approval_token, self.approval_token_chain);
+        let delegation_tokens = paths(self.delegation_token, self.delegation_token_chain);
+        let keys = [&signing.path, &approvals.public, &approvals.private, &delegations.public, &delegations.private];
+        let inputs = [&policy, &intent, &self.config, &state].into_iter().chain(keys.into_iter().flatten());
+        let inputs = inputs.chain(&tokens).chain(&delegation_tokens).chain(&spent).chain(&switch);
         let outputs = Outputs {
+            spared: inputs.map(|path| path.trim().into()).collect(),
             trace: m.take("trace_path", self.trace_out, None),
             decision: m.take("decision_path", self.decision_out, None),
             credential_evidence: m.take("credential_evidence_path", self.credential_evidence_out, None),
@@ -249,12 +255,9 @@ impl Flags {
             profile,
             simulate: self.simulate,
             signing,
-            approvals: Tokens { paths: paths(self.approval_token, self.approval_token_chain), verifying: approvals },
+            approvals: Tokens { paths: tokens, verifying: approvals },
             approval_ref: self.approval_token_ref.unwrap_or_default().trim().to_owned(),
-            delegations: Tokens {
-                paths: paths(self.delegation_token, self.delegation_token_chain),
-                verifying: delegations,
-            },
+            delegations: Tokens { paths: delegation_tokens, verifying: delegations },
             broker,
             credential_ref,
             credential_scopes: text::csv(&scopes),

@@ -4,6 +4,7 @@
 //! holds: for every value the path names, of the right type, in every reading. A rule that stops them matches when it
 //! may hold: for one of the values, in one reading, or where the type is not the one the rule compares.
 
+use crate::gate::arguments::Arguments;
 use crate::gate::number;
 use crate::gate::pattern::{PathReadings, Pattern};
 use crate::kernel::json::path::JsonPath;
@@ -23,17 +24,24 @@ pub struct ArgRule {
 }
 
 /// The arguments of one call while rules are tried on them: what one rule looked up, the next one finds.
-pub struct Arguments<'i> {
+pub struct Lookup<'i> {
     root: &'i Json,
+    /// There is more in them than `root` shows.
+    deep: bool,
     /// The values behind each path that can name several.
     selected: RefCell<BTreeMap<String, Rc<[&'i Json]>>>,
     /// Of each text that was read as a path, by its address.
     readings: RefCell<BTreeMap<*const u8, Rc<PathReadings>>>,
 }
 
-impl<'i> Arguments<'i> {
-    pub fn new(root: &'i Json) -> Self {
-        Self { root, selected: RefCell::default(), readings: RefCell::default() }
+impl<'i> Lookup<'i> {
+    pub fn of(args: &'i Arguments) -> Self {
+        Self { deep: args.deep, ..Self::shown(&args.value) }
+    }
+
+    /// Values that are there to see from end to end.
+    fn shown(root: &'i Json) -> Self {
+        Self { root, deep: false, selected: RefCell::default(), readings: RefCell::default() }
     }
 
     fn select(&self, path: &JsonPath) -> Rc<[&'i Json]> {
@@ -132,11 +140,11 @@ impl Condition {
 
     /// Whether a value of the policy could fulfil it.
     pub fn admits(&self, value: &Json) -> bool {
-        self.holds(value, true, &Arguments::new(value))
+        self.holds(value, true, &Lookup::shown(value))
     }
 
     /// Whether it holds for one value; `strict`: surely, else possibly.
-    fn holds<'i>(&self, value: &'i Json, strict: bool, args: &Arguments<'i>) -> bool {
+    fn holds<'i>(&self, value: &'i Json, strict: bool, args: &Lookup<'i>) -> bool {
         let text = value.as_str();
         let same = |other: &Json| equal(value, other) || !strict && may_equal(value, other);
         // Whether it is surely another value, or possibly one.
@@ -197,7 +205,10 @@ fn equal(a: &Json, b: &Json) -> bool {
 
 impl ArgRule {
     /// The first condition that does not hold of these arguments, if one does not.
-    pub fn failing<'i>(&self, args: &Arguments<'i>, strict: bool) -> Option<&Condition> {
+    pub fn failing<'i>(&self, args: &Lookup<'i>, strict: bool) -> Option<&Condition> {
+        if args.deep {
+            return self.conditions.first().filter(|_| strict);
+        }
         let (single, several);
         let values = match self.path.single(args.root) {
             Some(found) => {

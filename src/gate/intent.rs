@@ -1,5 +1,6 @@
 //! A call that asks to proceed: read strictly, normalised, and the digests that stand for it.
 
+use crate::gate::arguments::{self, Arguments};
 use crate::gate::fields::Fields;
 use crate::gate::target::{self, Target};
 use crate::gate::text;
@@ -8,20 +9,19 @@ use crate::kernel::clock::Timestamp;
 use crate::kernel::digest::Digest;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::json::canon;
-use crate::kernel::json::scan;
-use crate::kernel::json::tree::{self, Json};
+use crate::kernel::json::scan::{self, Tape};
+use crate::kernel::json::tree;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// Largest intent: 8 MiB.
 pub const LIMIT: u64 = 8 << 20;
-/// Deepest arguments.
-const DEPTH: usize = 200;
 
 /// A normalised intent. What is serialised is what the digest covers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Intent {
     pub tool_name: String,
-    pub args: Json,
+    pub args: Arguments,
     pub targets: Vec<Target>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arg_provenance: Vec<ArgProvenance>,
@@ -87,7 +87,7 @@ pub struct Context {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub auth_context: Option<Json>,
+    pub auth_context: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credential_scopes: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -100,18 +100,9 @@ pub struct Context {
 impl Intent {
     /// Reads and normalises one intent. Errors name the field.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let value = tree::parse(bytes)?;
-        shallow(&value, 0)?;
-        let mut intent = Self::normalise(&value)?;
-        if scan::parse(bytes)?.inexact {
-            intent.warnings.push("a number in the intent is larger than a double can hold exactly: the digest does not tell it from its neighbours".to_owned());
-        }
-        Ok(intent)
-    }
-
-    /// Normalises a parsed intent.
-    pub fn normalise(value: &Json) -> Result<Self> {
-        let root = Fields::of(value, "")?;
+        let tape = scan::parse(bytes)?;
+        let value = tree::of(&tape)?;
+        let root = Fields::of(&value, "")?;
         let created_at = root.time("created_at")?;
         for key in ["schema_id", "schema_version", "producer_version", "args_digest", "intent_digest"] {
             root.text(key)?;
@@ -120,19 +111,27 @@ impl Intent {
         if tool_name.is_empty() {
             return Err(Error::invalid("tool_name is required"));
         }
-        let args = root.object("args")?.map_or_else(|| Ok(Json::Object(Vec::new())), |args| trimmed(args, "args"))?;
-        let (targets, warnings) = target::normalise(&tool_name, &root.records("targets")?)?;
+        root.object("args")?;
+        let args = Arguments::at(&tape, &["args"])?;
+        let (targets, mut warnings) = target::normalise(&tool_name, &root.records("targets")?)?;
         let arg_provenance = provenance(&root.records("arg_provenance")?)?;
         let skill = root.object("skill_provenance")?.map(|value| Fields::of(value, "skill_provenance")).transpose()?;
         let skill_provenance = skill.map(|fields| skill_of(&fields)).transpose()?;
         let context = match root.object("context")? {
-            Some(value) => Context::read(&Fields::of(value, "context")?)?,
+            Some(value) => Context::read(&Fields::of(value, "context")?, &tape)?,
             None => return Err(Error::invalid("context is required: identity, workspace and risk_class")),
         };
         let delegation = root.object("delegation")?.map(|value| Fields::of(value, "delegation")).transpose()?;
         let delegation = delegation.map(|fields| Delegation::read(&fields)).transpose()?;
+        if tape.inexact {
+            warnings.push("a number in the intent is larger than a double can hold exactly: the digest does not tell it from its neighbours".to_owned());
+        }
+        if args.deep {
+            warnings.push(format!("the arguments are nested deeper than {} levels: rules with conditions on them take them for whatever lets the call through least", tree::TREE_DEPTH));
+        }
+        warnings.sort_unstable();
         let created_at = created_at.utc();
-        let mut intent = Self {
+        Ok(Self {
             tool_name,
             args,
             targets,
@@ -142,9 +141,7 @@ impl Intent {
             context,
             created_at,
             warnings,
-        };
-        intent.warnings.sort_unstable();
-        Ok(intent)
+        })
     }
 
     /// The digest that stands for the whole call.
@@ -172,44 +169,6 @@ impl Intent {
 pub fn claimed_risk_class(bytes: &[u8]) -> Option<String> {
     let value = tree::parse(bytes).ok()?;
     Some(text::lower(value.get("context")?.get("risk_class")?.as_str()?))
-}
-
-fn shallow(value: &Json, depth: usize) -> Result<()> {
-    if depth > DEPTH {
-        return Err(Error::invalid(format!("the intent is nested deeper than {DEPTH} levels")));
-    }
-    match value {
-        Json::Array(items) => items.iter().try_for_each(|item| shallow(item, depth + 1)),
-        Json::Object(members) => members.iter().try_for_each(|(_, item)| shallow(item, depth + 1)),
-        _ => Ok(()),
-    }
-}
-
-/// Keys and texts trimmed at every level. Keys that are the same then are refused: only one of them could be signed.
-fn trimmed(value: &Json, place: &str) -> Result<Json> {
-    Ok(match value {
-        Json::String(text) => Json::String(text.trim().to_owned()),
-        Json::Array(items) => Json::Array(items.iter().map(|item| trimmed(item, place)).collect::<Result<_>>()?),
-        Json::Object(members) => {
-            let mut out: Vec<(String, Json)> = Vec::with_capacity(members.len());
-            for (key, value) in members {
-                let name = key.trim();
-                if name.is_empty() {
-                    return Err(Error::invalid(format!("{place} has an empty key")));
-                }
-                out.push((name.to_owned(), trimmed(value, place)?));
-            }
-            out.sort_by(|(a, _), (b, _)| scan::key_order(a, b));
-            if let Some(pair) = out.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-                let name = &pair[0].0;
-                return Err(Error::invalid(format!(
-                    "{place} has the key {name:?} twice, spelled with and without blanks"
-                )));
-            }
-            Json::Object(out)
-        }
-        other => other.clone(),
-    })
 }
 
 fn provenance(items: &[Fields<'_>]) -> Result<Vec<ArgProvenance>> {
@@ -244,10 +203,11 @@ fn skill_of(fields: &Fields<'_>) -> Result<SkillProvenance> {
 }
 
 impl Context {
-    fn read(fields: &Fields<'_>) -> Result<Self> {
+    fn read(fields: &Fields<'_>, tape: &Tape<'_>) -> Result<Self> {
         let identity = fields.required("identity")?;
         let workspace_as_given = fields.required("workspace")?;
-        let auth = fields.object("auth_context")?.map(|value| trimmed(value, "auth_context")).transpose()?;
+        fields.object("auth_context")?;
+        let auth = arguments::trimmed(tape, &["context", "auth_context"])?;
         Ok(Self {
             identity,
             workspace: workspace_as_given.replace('\\', "/"),
@@ -255,7 +215,7 @@ impl Context {
             risk_class: text::lower(&fields.required("risk_class")?),
             session_id: fields.text("session_id")?.trim().to_owned(),
             request_id: fields.text("request_id")?.trim().to_owned(),
-            auth_context: auth.filter(|value| !matches!(value, Json::Object(members) if members.is_empty())),
+            auth_context: auth.filter(|text| text.get() != "{}"),
             credential_scopes: text::sorted(fields.texts("credential_scopes")?),
             environment_fingerprint: fields.text("environment_fingerprint")?.trim().to_owned(),
         })

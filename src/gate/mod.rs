@@ -8,6 +8,7 @@
 
 pub mod approval;
 pub mod args;
+pub mod arguments;
 pub mod bound;
 pub mod cases;
 pub mod credential;

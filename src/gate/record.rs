@@ -101,12 +101,20 @@ fn placed<'p>(told: &str, mut others: impl Iterator<Item = &'p Utf8Path>) -> Res
 
 /// Looks at the given paths before a decision spends, counts or asks for anything.
 pub fn check(outputs: &Outputs) -> Result<()> {
-    let Outputs { trace, decision, approval_audit, delegation_audit, credential_evidence, unique: _ } = outputs;
+    let Outputs { trace, decision, approval_audit, delegation_audit, credential_evidence, spared, unique: _ } = outputs;
     let mut paths: Vec<Utf8PathBuf> = Vec::new();
     for given in [trace, decision, approval_audit, delegation_audit, credential_evidence].into_iter().flatten() {
-        if !given.trim().is_empty() {
-            paths.push(placed(given, paths.iter().map(|path| &**path))?);
+        if given.trim().is_empty() {
+            continue;
         }
+        let path = placed(given, paths.iter().map(|path| &**path))?;
+        if fs::is_plain(&path) && spared.iter().any(|input| fs::is_same_place(input, &path)) {
+            return Err(Error::invalid(format!(
+                "a record of the decision would replace {path}, which the decision needs"
+            ))
+            .hint("give --...-out a path of its own"));
+        }
+        paths.push(path);
     }
     Ok(())
 }

@@ -5,9 +5,11 @@ use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::policy::Policy;
 use crate::kernel::clock::Timestamp;
-use crate::kernel::error::Result;
-use crate::kernel::json::tree::{self, Json};
+use crate::kernel::error::{Error, Kind, Result};
+use crate::kernel::json::scan::{self, Shape};
+use crate::kernel::json::tree;
 use serde::Serialize;
+use serde_json::json;
 
 /// Who is taken to have made recorded calls: a record does not say.
 #[derive(Debug, Clone)]
@@ -51,32 +53,33 @@ impl Call<'_> {
     /// The intent such a call would be: its targets are the arguments whose names say what the tool acts on; a value
     /// with `://` in it is a URL whatever its name.
     pub fn intent(&self, caller: &Caller) -> Result<Intent> {
-        let args = self.args.map(tree::parse).transpose()?.unwrap_or_else(|| Json::Object(Vec::new()));
-        let text = |text: &str| Json::String(text.to_owned());
-        let object = |members: Vec<(&str, Json)>| {
-            Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-        };
+        let args = scan::parse(self.args.unwrap_or(b"{}"))?;
         let mut targets = Vec::new();
-        if let Json::Object(members) = &args {
-            for (name, value) in members {
-                let Some(value) = value.as_str().map(str::trim).filter(|value| !value.is_empty()) else { continue };
-                let lower = name.trim().to_lowercase();
+        if args.nodes[0].shape == Shape::Object {
+            for member in args.members(0)? {
+                let node = &args.nodes[member.value as usize];
+                if !matches!(node.shape, Shape::Plain | Shape::Escaped) {
+                    continue;
+                }
+                let value = args.string(node);
+                let lower = member.key.trim().to_lowercase();
                 let kind = NAMED.iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(kind, _)| *kind);
                 let kind = if value.contains("://") { Some("url") } else { kind };
-                targets.extend(kind.map(|kind| object(vec![("kind", text(kind)), ("value", text(value))])));
+                let kind = kind.filter(|_| !value.trim().is_empty());
+                targets.extend(kind.map(|kind| json!({ "kind": kind, "value": value })));
             }
         }
-        let context = vec![
-            ("identity", text(&caller.identity)),
-            ("workspace", text(&caller.workspace)),
-            ("risk_class", text(&caller.risk_class)),
-        ];
-        Intent::normalise(&object(vec![
-            ("tool_name", text(self.tool)),
-            ("args", args),
-            ("targets", Json::Array(targets)),
-            ("context", object(context)),
-        ]))
+        let mut asked = serde_json::to_vec(&json!({
+            "tool_name": self.tool,
+            "targets": targets,
+            "context": { "identity": caller.identity, "workspace": caller.workspace, "risk_class": caller.risk_class },
+        }))
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot encode JSON: {e}")))?;
+        asked.pop();
+        asked.extend_from_slice(b",\"args\":");
+        asked.extend_from_slice(args.text.as_bytes());
+        asked.push(b'}');
+        Intent::parse(&asked)
     }
 }
 

@@ -29,7 +29,7 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
         {
             say(place, format!("rules {other:?} and {name:?} share one counter: same window, same scope"));
         }
-        if let Some(what) = unasked(rule) {
+        for what in unasked(rule).into_iter().chain(unproved(rule)) {
             say(place, what);
         }
         for prefix in
@@ -59,6 +59,20 @@ pub fn about(document: &Document, rules: &[(Rule, Place)]) -> Result<Vec<String>
 pub fn unasked(rule: &Rule) -> Option<String> {
     let unasked = rule.min_approvals > 0 && rule.effect <= Verdict::DryRun;
     unasked.then(|| format!("rule {:?} lets calls proceed without the approvals of its min_approvals", rule.name))
+}
+
+/// What is said of a rule that lets calls proceed by what they claim of a delegation themselves.
+fn unproved(rule: &Rule) -> Option<String> {
+    let m = &rule.matching;
+    let claims = [&m.allowed_delegator_identities, &m.allowed_delegate_identities, &m.delegation_scopes];
+    let claimed = m.max_delegation_depth.is_some() || claims.iter().any(|list| !list.is_empty());
+    let unproved = claimed && !m.require_delegation && rule.effect <= Verdict::DryRun;
+    unproved.then(|| {
+        format!(
+            "rule {:?} takes a call's own word for its delegation: no token is asked for without require_delegation",
+            rule.name
+        )
+    })
 }
 
 /// What is said of a rule behind one that takes all its calls.

@@ -126,6 +126,8 @@ pub struct Outputs {
     pub approval_audit: Option<String>,
     pub delegation_audit: Option<String>,
     pub credential_evidence: Option<String>,
+    /// What the decision is made from and of: no record replaces one of these files.
+    pub spared: Vec<Utf8PathBuf>,
     /// The usual names have the event's id in them: no later decision overwrites the files.
     pub unique: bool,
 }

@@ -1,6 +1,6 @@
 //! Whether a rule is about a call, and if not, which of its conditions says so first.
 
-use crate::gate::args::{ArgRule, Arguments, Condition};
+use crate::gate::args::{ArgRule, Condition, Lookup};
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
 use crate::gate::policy::Match;
@@ -11,12 +11,12 @@ use crate::kernel::fs;
 /// A call while rules are tried on it.
 pub struct Call<'i> {
     intent: &'i Intent,
-    args: Arguments<'i>,
+    args: Lookup<'i>,
 }
 
 impl<'i> Call<'i> {
     pub fn of(intent: &'i Intent) -> Self {
-        Self { intent, args: Arguments::new(&intent.args) }
+        Self { intent, args: Lookup::of(&intent.args) }
     }
 }
 

@@ -64,15 +64,7 @@ pub fn of<'r>(calls: &'r [Call], rules: &Rules, links: &Links, names: &mut Names
             let source = links.sources(at, value).next().filter(|_| rules.bind)?;
             Some(format!("\u{1}{}\u{1}{}\u{1}{}", calls[source.call].tool, turns[source.call], source.pointer))
         };
-        let mut walk = Walk {
-            view,
-            link,
-            place: Vec::new(),
-            key: Vec::new(),
-            linked: Vec::new(),
-            found: Vec::new(),
-            ruled: Vec::new(),
-        };
+        let mut walk = Walk::new(view, link);
         walk.value(&call.args);
         let Walk { key, linked, mut found, ruled, .. } = walk;
         found.sort_unstable();
@@ -150,15 +142,7 @@ fn same(left: &Json, right: &Json) -> bool {
 fn plain(value: &Json) -> Vec<u8> {
     let view = ToolView { args: Vec::new(), status: None };
     let link = |_: &Json| None;
-    let mut walk = Walk {
-        view: &view,
-        link,
-        place: Vec::new(),
-        key: Vec::new(),
-        linked: Vec::new(),
-        found: Vec::new(),
-        ruled: Vec::new(),
-    };
+    let mut walk = Walk::new(&view, link);
     walk.value(value);
     walk.key
 }
@@ -173,7 +157,12 @@ struct Walk<'v, 'r, L> {
     ruled: Vec<Ruled<'r>>,
 }
 
-impl<'r, L: Fn(&Json) -> Option<String>> Walk<'_, 'r, L> {
+impl<'v, 'r, L: Fn(&Json) -> Option<String>> Walk<'v, 'r, L> {
+    fn new(view: &'v ToolView<'v>, link: L) -> Self {
+        let (place, key, linked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { view, link, place, key, linked, found: Vec::new(), ruled: Vec::new() }
+    }
+
     fn write(&mut self, text: &str) {
         self.key.extend_from_slice(text.as_bytes());
         self.linked.extend_from_slice(text.as_bytes());

@@ -183,3 +183,14 @@ fn conditions_that_exclude_each_other_are_refused() {
         policy(&format!("rules: [{{name: r, effect: allow, match: {{args: {{$.a: {{{fine}}}}}}}}}]"));
     }
 }
+
+#[test]
+fn what_lies_deeper_than_conditions_look_lets_nothing_proceed_and_stops_what_it_may() {
+    let nested = |levels| (0..levels).fold(json!("secret"), |inner, _| json!([inner]));
+    let args = |levels| json!({"a": nested(levels), "b": 1});
+    for (condition, ..) in EACH {
+        is(&format!("$.a: {{{condition}}}"), args(300), false, true);
+    }
+    is("$.b: {eq: 1}", args(300), false, true);
+    is("$..a: {eq: secret}", args(250), false, true);
+}

@@ -443,3 +443,15 @@ fn two_records_of_a_decision_never_go_to_one_file_however_it_is_spelled() {
     }
     bench.eval("free.json", "--trace-out dir/t.json --decision-out link/d.json");
 }
+
+#[test]
+fn no_record_replaces_what_the_decision_is_made_from() {
+    let bench = Bench::new();
+    for (flag, file) in [("--trace-out", "p.yaml"), ("--decision-out", "free.json"), ("--trace-out", "./free.json")] {
+        let before = std::fs::read(bench.0.path(file)).unwrap();
+        let (code, said) = bench.0.run(&format!("gate eval --policy p.yaml --intent free.json {flag} {file}"));
+        assert_eq!(code, 6, "{said}");
+        assert!(path(&said, "error").contains("which the decision needs"), "{said}");
+        assert_eq!(std::fs::read(bench.0.path(file)).unwrap(), before);
+    }
+}

@@ -4,6 +4,7 @@ use crate::kit::{intent, policy};
 use gait::config::document::Document;
 use gait::gate::intent::Intent;
 use gait::gate::{format, parse};
+use gait::kernel::digest::Digest;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -50,7 +51,7 @@ proptest! {
         let canonical = json!({"tool_name": "t", "args": trimmed(&args), "targets": [], "context": context});
         let want = serde_json_canonicalizer::to_vec(&canonical).unwrap();
         let have = intent(&given).digest().unwrap();
-        prop_assert_eq!(have, gait::kernel::digest::Digest::of(&want));
+        prop_assert_eq!(have, Digest::of(&want));
     }
 
     #[test]
@@ -92,7 +93,27 @@ fn what_two_readers_could_read_differently_is_refused() {
     for args in [r#"{"x":1," x":2}"#, r#"{"x":1,"x":2}"#, r#"{" ":1}"#, r#"{"a":{"b ":1,"b":1}}"#] {
         assert!(Intent::parse(with(args).as_bytes()).is_err(), "{args}");
     }
-    let deep = format!("{{\"a\":{}{}}}", "[".repeat(300), "]".repeat(300));
-    assert!(Intent::parse(with(&deep).as_bytes()).is_err());
     assert_eq!(Intent::parse(with("{\"a\":9007199254740993}").as_bytes()).unwrap().warnings.len(), 1);
+}
+
+#[test]
+fn arguments_count_in_the_digest_however_deep_they_are() {
+    let whole = |args: &str, auth: &str| {
+        let context = format!(r#"{{{auth}"identity":"u","risk_class":"low","workspace":"w"}}"#);
+        format!(r#"{{"args":{args},"context":{context},"targets":[],"tool_name":"t"}}"#)
+    };
+    let nested = |levels: usize, core: &str| format!("{}{core}{}", r#"{"k":["#.repeat(levels), "]}".repeat(levels));
+    for levels in [1, 127, 128, 129, 4_900] {
+        let given = nested(levels, r#"{" b":" x ","a":1.0}"#).replacen("\"k\"", "\" k \"", 1);
+        let canonical = nested(levels, r#"{"a":1,"b":"x"}"#);
+        let auth = |value: &str| format!("\"auth_context\":{value},");
+        let intent = Intent::parse(whole(&given, &auth(&given)).as_bytes()).unwrap();
+        let want = Digest::of(whole(&canonical, &auth(&canonical)).as_bytes());
+        assert_eq!(intent.digest().unwrap(), want, "{levels}");
+        assert_eq!(intent.args_digest().unwrap(), Digest::of(canonical.as_bytes()), "{levels}");
+        assert_eq!(intent.warnings.len(), usize::from(levels > 127), "{levels}: {:?}", intent.warnings);
+        let twice = nested(levels, r#"{" b":1,"b":2}"#);
+        assert!(Intent::parse(whole(&twice, "").as_bytes()).unwrap_err().to_string().contains("args: the key \"b\""));
+    }
+    assert!(Intent::parse(whole(&nested(5_000, ""), "").as_bytes()).is_err());
 }

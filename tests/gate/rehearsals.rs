@@ -123,6 +123,14 @@ fn a_doubtful_policy_is_remarked_on() {
             "- {name: a, effect: allow, min_approvals: 1}",
             "p.yaml:2: rule \"a\" lets calls proceed without the approvals".to_owned(),
         ),
+        (
+            "- {name: a, effect: allow, match: {delegation_scopes: [w]}}",
+            "p.yaml:2: rule \"a\" takes a call's own word for its delegation".to_owned(),
+        ),
+        (
+            "- {name: a, effect: dry_run, match: {max_delegation_depth: 0}}",
+            "no token is asked for without require_delegation".to_owned(),
+        ),
         ("- {name: a, effect: dry_run, min_approvals: 2}", "lets calls proceed without the approvals".to_owned()),
         (
             "- {name: a, effect: allow, match: {workspace_prefixes: [/srv/app]}}",
@@ -150,6 +158,8 @@ fn a_doubtful_policy_is_remarked_on() {
     }
     for rules in [
         "- {name: a, effect: require_approval, min_approvals: 2}",
+        "- {name: a, effect: block, match: {delegation_scopes: [w]}}",
+        "- {name: a, effect: allow, match: {require_delegation: true, delegation_scopes: [w]}}",
         "- {name: a, effect: allow, match: {workspace_prefixes: [/srv/app/, app]}}",
         "- {name: a, effect: allow, match: {tool_names: [a]}}\n- {name: b, effect: block, match: {tool_names: [b]}}",
         &format!(

@@ -252,8 +252,8 @@ fn schemas_know_the_keys_of_an_intent() {
     // Nothing is read besides: the fields of what was read, by their names.
     let shown = format!("{:#?}", kit::intent(&whole));
     let fields = shown.lines().filter_map(|line| line.trim().split_once(": "));
-    // Remarks about an intent, and the parts of a time.
-    let own = ["warnings", "workspace_as_given", "guessed", "local", "offset_minutes", "unknown"];
+    // Remarks about an intent, how arguments are kept, and the parts of a time.
+    let own = ["warnings", "text", "deep", "workspace_as_given", "guessed", "local", "offset_minutes", "unknown"];
     let fields = fields.map(|(name, _)| name).filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     let extra: BTreeSet<&str> = fields.filter(|name| !known.contains(*name) && !own.contains(name)).collect();
     assert_eq!(extra, BTreeSet::new());

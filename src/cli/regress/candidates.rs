@@ -4,13 +4,13 @@ use crate::cli::args::TrustArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::cli::regress::progress::Progress;
+use crate::cli::regress::run::FilterArgs;
 use crate::config::project::Project;
 use crate::config::suite;
 use crate::kernel::error::{Error, Result};
 use crate::regress::fixture::Demands;
 use crate::regress::harness::{self, Options};
 use crate::regress::produce::Produced;
-use crate::regress::select::Filters;
 use crate::report::text::visible;
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -25,15 +25,8 @@ pub struct CandidatesCmd {
     /// Folder the candidates are written to
     #[arg(long, value_name = "DIR")]
     dir: Utf8PathBuf,
-    /// Run only the agents of fixtures that have a case whose name holds one of these
-    #[arg(value_name = "FILTER")]
-    filters: Vec<String>,
-    /// A filter has to be the whole name of a case
-    #[arg(long)]
-    exact: bool,
-    /// Leave out cases whose name holds this; can be given several times
-    #[arg(long, value_name = "FILTER")]
-    skip: Vec<String>,
+    #[command(flatten)]
+    filters: FilterArgs,
     /// The suite
     #[arg(long, value_name = "FILE", default_value = suite::DEFAULT_PATH)]
     config: String,
@@ -58,7 +51,7 @@ impl CandidatesCmd {
         };
         let plan = harness::plan(Options {
             config: self.config,
-            filters: Filters { any: self.filters, exact: self.exact, skip: self.skip },
+            filters: self.filters.into(),
             shard: None,
             candidates: Vec::new(),
             candidate_dir: None,

@@ -28,15 +28,8 @@ use std::num::NonZero;
 pub struct RunCmd {
     #[command(flatten)]
     pub suite: SuiteArgs,
-    /// Run only cases whose name holds one of these
-    #[arg(value_name = "FILTER")]
-    filters: Vec<String>,
-    /// A filter has to be the whole name
-    #[arg(long)]
-    exact: bool,
-    /// Leave out cases whose name holds this; can be given several times
-    #[arg(long, value_name = "FILTER")]
-    skip: Vec<String>,
+    #[command(flatten)]
+    filters: FilterArgs,
     /// Print the names of the cases and run nothing
     #[arg(long)]
     list: bool,
@@ -47,6 +40,26 @@ pub struct RunCmd {
     /// again; nothing else is judged
     #[arg(long, conflicts_with_all = ["candidates", "candidate_dir"])]
     unchanged: bool,
+}
+
+/// Which cases are run.
+#[derive(Debug, Args)]
+pub struct FilterArgs {
+    /// Run only cases whose name holds one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// A filter has to be the whole name
+    #[arg(long)]
+    exact: bool,
+    /// Leave out cases whose name holds this; can be given several times
+    #[arg(long, value_name = "FILTER")]
+    skip: Vec<String>,
+}
+
+impl From<FilterArgs> for Filters {
+    fn from(args: FilterArgs) -> Self {
+        Self { any: args.filters, exact: args.exact, skip: args.skip }
+    }
 }
 
 /// Which suite is run and how it is shown.
@@ -105,15 +118,14 @@ pub struct Ran {
 impl RunCmd {
     /// Runs the cases.
     pub fn run(self, json: bool) -> Result<Answer> {
-        let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
         if self.list {
-            let plan = self.suite.plan(filters, self.shard, self.unchanged, Steps::default())?;
+            let plan = self.suite.plan(self.filters.into(), self.shard, self.unchanged, Steps::default())?;
             let names = plan.names();
             let text: String = names.iter().map(|name| format!("{name}: test\n")).collect();
             let notes = plan.warnings.into_iter().map(|warning| format!("warning: {warning}"));
             return Ok(Answer::new(&json!({ "cases": names }), Exit::Ok)?.text(text).notes(notes));
         }
-        self.suite.run(filters, self.shard, self.unchanged, json)?.answer(json)
+        self.suite.run(self.filters.into(), self.shard, self.unchanged, json)?.answer(json)
     }
 
     /// Runs the cases for a caller that needs the report itself. A listing is refused: it runs nothing.
@@ -122,8 +134,7 @@ impl RunCmd {
         if self.list {
             return Err(Error::invalid("--list runs nothing").hint("leave it away, or use `gait regress run --list`"));
         }
-        let filters = Filters { any: self.filters, exact: self.exact, skip: self.skip };
-        self.suite.run(filters, self.shard, self.unchanged, quiet)
+        self.suite.run(self.filters.into(), self.shard, self.unchanged, quiet)
     }
 }
 

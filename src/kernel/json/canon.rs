@@ -111,12 +111,20 @@ impl<'a> Walk<'a> {
 
 /// Appends the canonical form of node `root` to `out`.
 pub fn write(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
-    put(tape, root, write_number, out)
+    put(tape, root, &Style { number: write_number, trim: false }, out)
 }
 
 /// As [`write`], but an integer that a double cannot keep stays digit by digit.
 pub fn write_exact(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
-    put(tape, root, write_exact_number, out)
+    put(tape, root, &Style { number: write_exact_number, trim: false }, out)
+}
+
+/// As [`write`], but every key and every text is trimmed and numbers stay as written.
+///
+/// Errors: a key that is blank, or stands twice once it is trimmed.
+pub fn write_trimmed(tape: &Tape<'_>, root: u32, out: &mut Vec<u8>) -> Result<()> {
+    let as_written = |text: &str, out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
+    put(tape, root, &Style { number: as_written, trim: true }, out)
 }
 
 /// The form of one JSON text that [`write_exact`] gives.
@@ -127,7 +135,14 @@ pub fn exact(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn put(tape: &Tape<'_>, root: u32, number: fn(&str, &mut Vec<u8>), out: &mut Vec<u8>) -> Result<()> {
+/// How the parts of a value are written.
+struct Style {
+    number: fn(&str, &mut Vec<u8>),
+    /// Whether keys and texts lose the blanks around them.
+    trim: bool,
+}
+
+fn put(tape: &Tape<'_>, root: u32, style: &Style, out: &mut Vec<u8>) -> Result<()> {
     enum Step<'t> {
         Value(u32),
         Member(bool, Cow<'t, str>, u32),
@@ -157,11 +172,12 @@ fn put(tape: &Tape<'_>, root: u32, number: fn(&str, &mut Vec<u8>), out: &mut Vec
         };
         let node = &tape.nodes[index as usize];
         match node.shape {
+            Shape::Plain | Shape::Escaped if style.trim => write_string(tape.string(node).trim(), out),
             Shape::Null | Shape::True | Shape::False | Shape::Plain => {
                 out.extend_from_slice(tape.raw(node).as_bytes());
             }
             Shape::Escaped => write_string(&tape.string(node), out),
-            Shape::Number => number(tape.raw(node), out),
+            Shape::Number => (style.number)(tape.raw(node), out),
             Shape::Array => {
                 out.push(b'[');
                 todo.push(Step::Byte(b']'));
@@ -175,14 +191,39 @@ fn put(tape: &Tape<'_>, root: u32, number: fn(&str, &mut Vec<u8>), out: &mut Vec
             Shape::Object => {
                 out.push(b'{');
                 todo.push(Step::Byte(b'}'));
-                let members = tape.members(index)?.into_iter().enumerate();
+                let mut members = tape.members(index)?;
+                if style.trim {
+                    trim_keys(&mut members)?;
+                }
                 let from = todo.len();
-                todo.extend(members.map(|(at, member)| Step::Member(at == 0, member.key, member.value)));
+                todo.extend(
+                    members.into_iter().enumerate().map(|(at, member)| Step::Member(at == 0, member.key, member.value)),
+                );
                 todo[from..].reverse();
             }
         }
     }
     Ok(())
+}
+
+/// Trims the keys of an object. Those that are the same then are refused: only one of them could be meant.
+fn trim_keys(members: &mut [scan::Member<'_>]) -> Result<()> {
+    for member in members.iter_mut() {
+        let name = member.key.trim();
+        if name.is_empty() {
+            return Err(Error::invalid("a key is blank"));
+        }
+        if name.len() < member.key.len() {
+            member.key = Cow::Owned(name.to_owned());
+        }
+    }
+    members.sort_by(|a, b| key_order(&a.key, &b.key));
+    match members.windows(2).find(|pair| pair[0].key == pair[1].key) {
+        Some(pair) => {
+            Err(Error::invalid(format!("the key {:?} stands twice, with and without blanks around it", pair[0].key)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Appends `text` as a canonical JSON string: only `"`, `\` and control characters are escaped.

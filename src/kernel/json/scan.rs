@@ -367,6 +367,21 @@ impl<'a> Tape<'a> {
         })
     }
 
+    /// How many containers the innermost one lies in, itself included.
+    pub fn depth(&self) -> usize {
+        let (mut open, mut deepest) = (Vec::new(), 0);
+        for (at, node) in (0..).zip(&self.nodes) {
+            while open.last().is_some_and(|&end| end <= at) {
+                open.pop();
+            }
+            if matches!(node.shape, Shape::Array | Shape::Object) {
+                open.push(node.next);
+                deepest = deepest.max(open.len());
+            }
+        }
+        deepest
+    }
+
     /// The members of object `index` in RFC 8785 key order. A key that stands twice is an error.
     pub fn members(&self, index: u32) -> Result<Vec<Member<'_>>> {
         let mut members = Vec::new();

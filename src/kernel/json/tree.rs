@@ -17,16 +17,18 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
+/// Deepest tree that is built: what walks a tree is recursive. A deeper value is kept as one opaque canonical text.
+pub const TREE_DEPTH: usize = 256;
+
 /// Parses one JSON text strictly (see [`scan::parse`]); duplicate keys are an error.
-///
-/// Values nested deeper than `limit` levels are refused: what walks a tree is recursive.
 pub fn parse(bytes: &[u8]) -> Result<Json> {
-    let tape = scan::parse(bytes)?;
-    build(&tape, 0, 0)
+    of(&scan::parse(bytes)?)
 }
 
-/// Deepest tree that is built; deeper values are kept as one opaque canonical text.
-const TREE_DEPTH: usize = 256;
+/// The tree of a parsed text.
+pub fn of(tape: &Tape<'_>) -> Result<Json> {
+    build(tape, 0, 0)
+}
 
 fn build(tape: &Tape<'_>, index: u32, depth: usize) -> Result<Json> {
     let node = &tape.nodes[index as usize];

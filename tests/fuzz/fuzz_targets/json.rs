@@ -21,7 +21,10 @@ fuzz_target!(|data: &[u8]| {
             let surrogate = data.windows(4).any(|w| w[..3].eq_ignore_ascii_case(b"\\ud") && w[3] > b'7');
             let deep = tape.nodes.len() > 127;
             let private = |node: &scan::Node| tape.raw(node).starts_with('"') && tape.string(node).starts_with(PRIVATE);
-            assert!(repaired || surrogate || deep || tape.nodes.iter().any(private), "taken here, refused there: {error}");
+            assert!(
+                repaired || surrogate || deep || tape.nodes.iter().any(private),
+                "taken here, refused there: {error}"
+            );
         }
         (Err(error), Ok(_)) => panic!("refused here, taken there: {error}"),
         _ => {}
