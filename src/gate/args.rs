@@ -5,12 +5,12 @@
 //! may hold: for one of the values, in one reading, or where the type is not the one the rule compares.
 
 use crate::gate::arguments::Arguments;
-use crate::gate::number;
+use crate::gate::number::{self, Limit};
 use crate::gate::pattern::{PathReadings, Pattern};
 use crate::kernel::json::path::JsonPath;
 use crate::kernel::json::tree::Json;
 use serde::{Serialize, Serializer};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::mem::discriminant;
@@ -20,6 +20,8 @@ use std::rc::Rc;
 #[derive(Debug, Clone)]
 pub struct ArgRule {
     pub path: JsonPath,
+    /// Which of the different paths of its policy that is, from 0.
+    pub slot: usize,
     pub conditions: Vec<Condition>,
 }
 
@@ -28,30 +30,26 @@ pub struct Lookup<'i> {
     root: &'i Json,
     /// There is more in them than `root` shows.
     deep: bool,
-    /// The values behind each path that can name several.
-    selected: RefCell<BTreeMap<String, Rc<[&'i Json]>>>,
+    /// The values behind each path of the policy.
+    selected: Box<[OnceCell<Vec<&'i Json>>]>,
     /// Of each text that was read as a path, by its address.
     readings: RefCell<BTreeMap<*const u8, Rc<PathReadings>>>,
 }
 
 impl<'i> Lookup<'i> {
-    pub fn of(args: &'i Arguments) -> Self {
-        Self { deep: args.deep, ..Self::shown(&args.value) }
+    /// For the rules of a policy with so many different paths.
+    pub fn of(args: &'i Arguments, paths: usize) -> Self {
+        let selected = std::iter::repeat_with(OnceCell::new).take(paths).collect();
+        Self { deep: args.deep, selected, ..Self::shown(&args.value) }
     }
 
     /// Values that are there to see from end to end.
     fn shown(root: &'i Json) -> Self {
-        Self { root, deep: false, selected: RefCell::default(), readings: RefCell::default() }
+        Self { root, deep: false, selected: Box::default(), readings: RefCell::default() }
     }
 
-    fn select(&self, path: &JsonPath) -> Rc<[&'i Json]> {
-        let mut selected = self.selected.borrow_mut();
-        if let Some(found) = selected.get(path.text()) {
-            return Rc::clone(found);
-        }
-        let found: Rc<[&Json]> = path.select(self.root).into();
-        selected.insert(path.text().to_owned(), Rc::clone(&found));
-        found
+    fn select(&self, rule: &ArgRule) -> &[&'i Json] {
+        self.selected[rule.slot].get_or_init(|| rule.path.select(self.root))
     }
 
     fn readings(&self, text: &'i str) -> Rc<PathReadings> {
@@ -65,7 +63,7 @@ impl<'i> Lookup<'i> {
 pub enum Condition {
     Eq(Json),
     Ne(Json),
-    Compare(Bound, Json),
+    Compare(Bound, Limit),
     In(Vec<Json>),
     NotIn(Vec<Json>),
     Glob(Pattern),
@@ -129,7 +127,8 @@ impl Condition {
             }
         };
         match self {
-            Self::Eq(value) | Self::Ne(value) | Self::Compare(_, value) => value.clone(),
+            Self::Eq(value) | Self::Ne(value) => value.clone(),
+            Self::Compare(_, limit) => Json::Number(limit.text().into()),
             Self::In(values) | Self::NotIn(values) => Json::Array(values.clone()),
             Self::Glob(pattern) => Json::String(pattern.text().to_owned()),
             Self::Regex(text, _) => Json::String(text.clone()),
@@ -162,8 +161,8 @@ impl Condition {
             Self::Ne(want) => typed(want) && other(want),
             Self::In(list) => list.iter().any(same),
             Self::NotIn(list) => list.iter().any(typed) && list.iter().all(other),
-            Self::Compare(bound, limit) => match (value, limit) {
-                (Json::Number(value), Json::Number(limit)) => bound.holds(number::compare(value, limit)),
+            Self::Compare(bound, limit) => match value {
+                Json::Number(value) => bound.holds(limit.order_of(value)),
                 _ => !strict,
             },
             Self::Regex(_, regex) => text.map_or(!strict, |text| regex.is_match(text)),
@@ -209,17 +208,7 @@ impl ArgRule {
         if args.deep {
             return self.conditions.first().filter(|_| strict);
         }
-        let (single, several);
-        let values = match self.path.single(args.root) {
-            Some(found) => {
-                single = found;
-                single.as_slice()
-            }
-            None => {
-                several = args.select(&self.path);
-                &several
-            }
-        };
+        let values = args.select(self);
         self.conditions.iter().find(|condition| {
             let holds = |value: &&'i Json| condition.holds(value, strict, args);
             !match values {

@@ -37,7 +37,7 @@ impl Outcome<'_> {
 
 /// Decides a call made at a time; the time counts for freeze windows only.
 pub fn evaluate<'p>(policy: &'p Policy, intent: &Intent, at: &Timestamp) -> Outcome<'p> {
-    let call = Call::of(intent);
+    let call = Call::new(intent, policy);
     let mut outcome = ruled(policy, intent, &call);
     for window in &policy.freeze_windows {
         if window.is_open(at) && rule::failing(&window.matching, window.effect, &call).is_none() {

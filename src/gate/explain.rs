@@ -39,7 +39,7 @@ pub struct Tried {
 
 /// Tries every rule, also those behind the one that decided.
 pub fn explain(policy: &Policy, intent: &Intent, at: &Timestamp, outcome: &Outcome<'_>) -> Story {
-    let call = Call::of(intent);
+    let call = Call::new(intent, policy);
     let rules = policy.rules.iter().map(|rule| {
         let failing = rule::failing(&rule.matching, rule.effect, &call);
         tried(&rule.name, rule.effect, Some(rule.priority), &rule.matching, failing)

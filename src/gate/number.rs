@@ -17,6 +17,31 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// A number that others are held against, many times.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    text: Box<str>,
+    small: Option<i64>,
+}
+
+impl Limit {
+    pub fn new(text: Box<str>) -> Self {
+        Self { small: small(&text), text }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The order of another number and this one.
+    pub fn order_of(&self, number: &str) -> Ordering {
+        match (small(number), self.small) {
+            (Some(number), Some(limit)) => number.cmp(&limit),
+            _ => compare(number, &self.text),
+        }
+    }
+}
+
 /// A plain integer of at most 18 digits.
 fn small(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();

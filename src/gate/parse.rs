@@ -11,6 +11,7 @@ use crate::gate::target::CLASSES;
 use crate::gate::text;
 use crate::kernel::clock::Timestamp;
 use crate::kernel::error::{Error, Result};
+use std::collections::HashMap;
 
 /// Reads the policy file at `path`.
 pub fn read(path: &str) -> Result<Policy> {
@@ -23,7 +24,7 @@ pub fn policy(document: &Document) -> Result<Policy> {
     if empty {
         return Err(document.error(document.root.place, "a policy has to be a mapping, not nothing"));
     }
-    let mut reader = Reader { document, warnings: Vec::new() };
+    let mut reader = Reader { document, paths: HashMap::new(), warnings: Vec::new() };
     let mut fields = document.fields(&document.root, "a policy")?;
     for (key, want) in [("schema_id", policy::SCHEMA), ("schema_version", SCHEMA_VERSION)] {
         let given = reader.scalar(&mut fields, key)?;
@@ -43,13 +44,14 @@ pub fn policy(document: &Document) -> Result<Policy> {
     let freeze_windows = windows.map(|node| reader.freeze(node)).collect::<Result<_>>()?;
     fields.refuse_unknown()?;
     placed.sort_by(|(a, _), (b, _)| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
-    let mut warnings = reader.warnings;
+    let (paths, mut warnings) = (reader.paths.len(), reader.warnings);
     warnings.extend(remark::about(document, &placed)?);
     Ok(Policy {
         default_verdict: default_verdict.unwrap_or(Verdict::RequireApproval),
         fail_closed: closed.unwrap_or_default(),
         rules: placed.into_iter().map(|(rule, _)| rule).collect(),
         freeze_windows,
+        paths,
         warnings,
         ..Policy::default()
     })
@@ -63,6 +65,8 @@ fn is_content(line: &str) -> bool {
 
 struct Reader<'d> {
     document: &'d Document,
+    /// The different paths of conditions on arguments, numbered.
+    paths: HashMap<String, usize>,
     warnings: Vec<String>,
 }
 
@@ -189,10 +193,11 @@ impl<'d> Reader<'d> {
         Ok(rule)
     }
 
-    fn matching(&self, node: &'d Node) -> Result<Match> {
+    fn matching(&mut self, node: &'d Node) -> Result<Match> {
         let mut fields = self.document.fields(node, "`match`")?;
         let f = &mut fields;
         let depth = f.node("max_delegation_depth").is_some();
+        let args = f.node("args").map(|node| parse_args::rules(self.document, node, &mut self.paths));
         let matching = Match {
             tool_names: self.lowered(f, "tool_names")?,
             risk_classes: self.lowered(f, "risk_classes")?,
@@ -214,7 +219,7 @@ impl<'d> Reader<'d> {
             delegation_scopes: self.lowered(f, "delegation_scopes")?,
             max_delegation_depth: if depth { Some(self.count(f, "max_delegation_depth")?) } else { None },
             every_target: f.boolean("every_target")?.unwrap_or_default(),
-            args: f.node("args").map(|node| parse_args::rules(self.document, node)).transpose()?.unwrap_or_default(),
+            args: args.transpose()?.unwrap_or_default(),
         };
         fields.refuse_unknown()?;
         Ok(matching)
@@ -296,7 +301,7 @@ impl<'d> Reader<'d> {
         Ok(endpoint)
     }
 
-    fn freeze(&self, node: &'d Node) -> Result<Freeze> {
+    fn freeze(&mut self, node: &'d Node) -> Result<Freeze> {
         let mut fields = self.document.fields(node, "a freeze window")?;
         let missing = |what: &str| self.document.error(node.place, format!("the freeze window has no `{what}`"));
         let mut time = |key| {

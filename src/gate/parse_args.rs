@@ -2,12 +2,13 @@
 
 use crate::config::document::{Document, Member, Node, Value};
 use crate::gate::args::{ArgRule, Bound, Condition};
-use crate::gate::number;
+use crate::gate::number::Limit;
 use crate::gate::pattern::Pattern;
 use crate::kernel::error::Result;
 use crate::kernel::fs;
 use crate::kernel::json::path::JsonPath;
 use crate::kernel::json::tree::Json;
+use std::collections::HashMap;
 
 /// The conditions there are.
 pub const WORDS: [&str; 13] =
@@ -15,8 +16,8 @@ pub const WORDS: [&str; 13] =
 /// Largest compiled regular expression, in bytes.
 const REGEX_LIMIT: usize = 1 << 20;
 
-/// Reads the map from JSON path to condition; sorted by path.
-pub fn rules(document: &Document, node: &Node) -> Result<Vec<ArgRule>> {
+/// Reads the map from JSON path to condition; sorted by path. `paths` numbers the different paths of the policy.
+pub fn rules(document: &Document, node: &Node, paths: &mut HashMap<String, usize>) -> Result<Vec<ArgRule>> {
     let mut rules = Vec::new();
     for member in members(document, node, "`args`")? {
         let path = JsonPath::parse(member.key.trim()).map_err(|error| document.error(member.place, error))?;
@@ -39,7 +40,9 @@ pub fn rules(document: &Document, node: &Node) -> Result<Vec<ArgRule>> {
         if let Some(what) = contradiction(&conditions) {
             return Err(document.error(member.place, format!("no value can fulfil this: {what}")));
         }
-        rules.push(ArgRule { path, conditions });
+        let next = paths.len();
+        let slot = *paths.entry(path.text().to_owned()).or_insert(next);
+        rules.push(ArgRule { path, slot, conditions });
     }
     rules.sort_by_key(|rule| rule.path.to_string());
     Ok(rules)
@@ -67,7 +70,7 @@ fn condition(document: &Document, word: &str, node: &Node) -> Result<Condition> 
         _ => Err(bad("has to be a list that is not empty")),
     };
     let bound = |bound| match one()? {
-        limit @ Json::Number(_) => Ok(Condition::Compare(bound, limit)),
+        Json::Number(limit) => Ok(Condition::Compare(bound, Limit::new(limit))),
         _ => Err(bad("has to be a number")),
     };
     Ok(match word {
@@ -168,11 +171,12 @@ fn contradiction(conditions: &[Condition]) -> Option<String> {
     for low in conditions {
         for high in conditions {
             if let (
-                Condition::Compare(a @ (Bound::Gt | Bound::Gte), Json::Number(least)),
-                Condition::Compare(b @ (Bound::Lt | Bound::Lte), Json::Number(most)),
+                Condition::Compare(a @ (Bound::Gt | Bound::Gte), least),
+                Condition::Compare(b @ (Bound::Lt | Bound::Lte), most),
             ) = (low, high)
             {
-                let order = number::compare(least, most);
+                let order = most.order_of(least.text());
+                let (least, most) = (least.text(), most.text());
                 if order.is_gt() || order.is_eq() && !(*a == Bound::Gte && *b == Bound::Lte) {
                     return Some(format!("nothing lies between `{}` {least} and `{}` {most}", low.word(), high.word()));
                 }

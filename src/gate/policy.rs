@@ -27,6 +27,9 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freeze_windows: Vec<Freeze>,
+    /// How many different paths its conditions on arguments name.
+    #[serde(skip)]
+    pub paths: usize,
     /// What a writer of this policy should know: line and remark.
     #[serde(skip)]
     pub warnings: Vec<String>,
@@ -41,6 +44,7 @@ impl Default for Policy {
             fail_closed: FailClosed::default(),
             rules: Vec::new(),
             freeze_windows: Vec::new(),
+            paths: 0,
             warnings: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use crate::gate::args::{ArgRule, Condition, Lookup};
 use crate::gate::intent::Intent;
 use crate::gate::model::Verdict;
-use crate::gate::policy::Match;
+use crate::gate::policy::{Match, Policy};
 use crate::gate::target::Target;
 use crate::gate::text;
 use crate::kernel::fs;
@@ -15,8 +15,9 @@ pub struct Call<'i> {
 }
 
 impl<'i> Call<'i> {
-    pub fn of(intent: &'i Intent) -> Self {
-        Self { intent, args: Lookup::of(&intent.args) }
+    /// A call held to this policy.
+    pub fn new(intent: &'i Intent, policy: &Policy) -> Self {
+        Self { intent, args: Lookup::of(&intent.args, policy.paths) }
     }
 }
 

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Prints what the gate costs: a decision as a process, a decision among 1,000 rules, and a backtest of 1,000 packs.
 
-usage: tests/benches/gate.py [--packs N] [--check]
+usage: tests/benches/gate.py [--packs N] [--processes] [--check]
 
-Builds gait in release mode. A process is told in ms more than `true`, best of 200 runs each, alternating. With --check it
+Builds gait in release mode, and unless --processes is given a program that decides in process. A process is told in ms more than `true`, best of 200 runs each, alternating. With --check it
 ends 1 when a budget is exceeded.
 """
 import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GAIT = ROOT / "target/release/gait"
-DATA = ROOT / "target/release/examples/bench-data"
 CALLS = 50
 
 
@@ -27,14 +26,16 @@ def run(argv, ok=(0,), cwd=None):
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--packs", type=int, default=1_000)
+    args.add_argument("--processes", action="store_true")
     args.add_argument("--check", action="store_true")
     args = args.parse_args()
-    build = ["cargo", "build", "--release", "--quiet", "--bin", "gait", "--example", "bench-data"]
-    subprocess.run(build, cwd=ROOT, check=True)
+    mode = [] if args.processes else ["--release"]
+    for what in (["--release", "--bin", "gait"], [*mode, "--example", "bench-data"]):
+        subprocess.run(["cargo", "build", "--quiet", *what], cwd=ROOT, check=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix="gait-bench-"))
     os.environ.update(HOME=str(work / "home"))
     try:
-        over = table(work, args.packs)
+        over = table(work, args.packs, args.processes)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if over:
@@ -42,7 +43,8 @@ def main():
     sys.exit(1 if over and args.check else 0)
 
 
-def table(work, packs):
+def table(work, packs, processes):
+    data = ROOT / "target" / ("debug" if processes else "release") / "examples/bench-data"
     context = {"identity": "agent", "workspace": "/srv", "risk_class": "low"}
     intent = {"tool_name": "tool.7", "args": {"amount": 5, "currency": "EUR", "file": "/srv/a.txt", "to": {"name": "x"}}, "context": context,
               "targets": [{"kind": "path", "value": "/srv/a/b", "operation": "read"}]}
@@ -60,11 +62,11 @@ def table(work, packs):
     many(work / "mixed.json", lambda at: conditions[at % len(conditions)](at))
     rows = [(f"gate eval, {name}", process(work, policy), budget)
             for name, policy, budget in [("1 rule", "small.yaml", 3), ("1,000 rules", "amounts.json", None)]]
-    for name in ["amounts", "mixed"]:
-        out = subprocess.run([DATA, "gate", work / f"{name}.json", work / "call.json"], capture_output=True, text=True, check=True)
+    for name in [] if processes else ["amounts", "mixed"]:
+        out = subprocess.run([data, "gate", work / f"{name}.json", work / "call.json"], capture_output=True, text=True, check=True)
         rows.append((f"1,000 rules, {name}, in process, p99", float(out.stdout) / 1000, 0.05))
     (work / "packs").mkdir()
-    whole = json.loads(subprocess.run([DATA, "input", str(CALLS)], capture_output=True, check=True).stdout)
+    whole = json.loads(subprocess.run([data, "input", str(CALLS)], capture_output=True, check=True).stdout)
     for at in range(packs):
         whole["run"]["run_id"] = f"run_bench_{at}"
         (work / "input.json").write_text(json.dumps(whole))

@@ -11,7 +11,7 @@ import argparse, json, os, pathlib, shutil, subprocess, sys, tempfile, time, zip
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GAIT = ROOT / "target/release/gait"
-DATA = ROOT / "target/release/examples/bench-data"
+DATA = ROOT / "target/debug/examples/bench-data"
 RUNS = 7
 
 
@@ -39,8 +39,8 @@ def main():
     args.add_argument("--fixtures", type=int, default=5_000)
     args.add_argument("--check", action="store_true")
     args = args.parse_args()
-    build = ["cargo", "build", "--release", "--quiet", "--bin", "gait", "--example", "bench-data"]
-    subprocess.run(build, cwd=ROOT, check=True)
+    for what in (["--release", "--bin", "gait"], ["--example", "bench-data"]):
+        subprocess.run(["cargo", "build", "--quiet", *what], cwd=ROOT, check=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix="gait-bench-"))
     os.environ.update(HOME=str(work / "home"))
     try:

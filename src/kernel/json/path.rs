@@ -63,7 +63,7 @@ impl JsonPath {
     }
 
     /// The one place the path names, if it can name no more than one: whether there is a value.
-    pub fn single<'j>(&self, root: &'j Json) -> Option<Option<&'j Json>> {
+    fn single<'j>(&self, root: &'j Json) -> Option<Option<&'j Json>> {
         let names = self.steps.iter().map(|step| step.name.as_deref().filter(|_| !step.deep));
         let mut value = Some(root);
         for name in names {
@@ -75,6 +75,9 @@ impl JsonPath {
 
     /// The values the path names, in document order.
     pub fn select<'j>(&self, root: &'j Json) -> Vec<&'j Json> {
+        if let Some(found) = self.single(root) {
+            return found.into_iter().collect();
+        }
         let mut out = Vec::new();
         self.walk(root, &[0], &mut out);
         out
