@@ -2,10 +2,8 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-# A target of its own keeps the flags away from build scripts and macros, which cannot be linked statically.
-RUN host="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin gait --target "$host" \
-    && install -D -m 0755 "target/$host/release/gait" /out/gait
+RUN cargo rustc --release --locked --bin gait -- -C target-feature=+crt-static \
+    && install -D -m 0755 target/release/gait /out/gait
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -79,6 +79,13 @@ impl Serialize for Pattern {
     }
 }
 
+/// Layers of escapes that are taken off a path, and different texts of one layer that are looked at. A path with more is
+/// no path to allow.
+const LAYERS: usize = 8;
+const TEXTS: usize = 8;
+/// More bytes than a system takes for a path: of such a text, one of each layer is looked at.
+const LONGEST: usize = 1 << 12;
+
 /// A path and what it may mean once a program has cleaned, decoded or translated it.
 #[derive(Debug)]
 pub struct PathReadings {
@@ -98,32 +105,42 @@ pub struct PathReadings {
 impl PathReadings {
     pub fn of(value: &str) -> Self {
         let (mut further, mut lax, mut broken) = (Vec::new(), Vec::new(), false);
-        let mut text = value.to_owned();
-        // Each round takes one layer of escapes off.
-        for _ in 0..8 {
-            let slashed = text.replace('\\', "/");
-            further.push(clean(&slashed));
-            for likes in [is_dots_and_blanks, is_two_dots_between_blanks] {
-                further.push(clean(&climbing(&slashed, likes)));
+        let most = if value.len() > LONGEST { 1 } else { TEXTS };
+        let mut texts = vec![value.to_owned()];
+        for _ in 0..LAYERS {
+            let mut decoded: Vec<String> = Vec::new();
+            for text in &texts {
+                broken |= text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
+                // To some `\` is a separator, to others a character.
+                let slashed = Some(text.replace('\\', "/")).filter(|slashed| slashed != text);
+                for view in [Some(text), slashed.as_ref()].into_iter().flatten() {
+                    further.push(clean(view));
+                    for likes in [is_dots_and_blanks, is_two_dots_between_blanks] {
+                        further.push(clean(&climbing(view, likes)));
+                    }
+                    broken |= view.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
+                    // Blanks at the end are gone from a value; with one, this was a name like any other.
+                    further.extend(view.strip_suffix("/..").map(clean));
+                    lax.push(clean(&bare(view.split('\0').next().unwrap_or_default())));
+                    // Some clean a path before they take a layer of escapes off, some after.
+                    for text in [decode(view), decode(&clean(view))].into_iter().flatten() {
+                        if !decoded.contains(&text) {
+                            decoded.push(text);
+                        }
+                    }
+                }
             }
-            broken |= slashed.split('/').any(|segment| is_dots_and_blanks(segment) && segment != "..");
-            broken |= text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
-            // Blanks at the end are gone from a value; with one, this was a name like any other.
-            further.extend(slashed.strip_suffix("/..").map(clean));
-            let ends = slashed.split('\0').next().unwrap_or_default();
-            lax.push(clean(&bare(ends)));
-            match decode(&text) {
-                Some(decoded) => text = decoded,
-                None => break,
-            }
+            broken |= decoded.len() > most;
+            decoded.truncate(most);
+            texts = decoded;
         }
+        broken |= !texts.is_empty();
         let cleaned = clean(value);
         for readings in [&mut further, &mut lax] {
             readings.sort_unstable();
             readings.dedup();
             readings.retain(|reading| *reading != cleaned);
         }
-        let broken = broken || decode(&text).is_some();
         let raw = (value != cleaned).then(|| value.to_owned());
         Self { raw, cleaned, further, lax, broken }
     }

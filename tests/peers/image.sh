@@ -5,18 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v buildah > /dev/null || { apt-get update -qq && apt-get install -y -qq buildah ca-certificates > /dev/null; }
 
-host="$(rustc -vV | sed -n 's/^host: //p')"
-RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin gait --target "$host" --target-dir target/static
-program="target/static/$host/release/gait"
+room="$PWD/target/peers/image"
+rm -rf "$room"
+mkdir -p "$room"/stage/out "$room"/stage/etc/ssl/certs "$room"/context
+
+# As the Dockerfile does it; afterwards the usual program is back in its place.
+program="$room/stage/out/gait"
+cargo rustc --release --locked --bin gait -- -C target-feature=+crt-static
+install -m 0755 target/release/gait "$program"
+cargo build --quiet --release --locked --bin gait
 if ldd "$program" 2> /dev/null | grep -q '=>'; then
     echo "$program is not static" >&2
     exit 1
 fi
 
-room="$PWD/target/peers/image"
-rm -rf "$room"
-mkdir -p "$room"/stage/out "$room"/stage/etc/ssl/certs "$room"/context
-install -m 0755 "$program" "$room/stage/out/gait"
 cp -L /etc/ssl/certs/ca-certificates.crt "$room/stage/etc/ssl/certs/"
 cp Dockerfile "$room/context/"
 
@@ -52,7 +54,7 @@ settings() { # where the folders of the job are seen: workspace home rest
 job "$room/direct"
 mapfile -t direct < <(settings "$room/direct/workspace" "$room/direct/home" "$room/direct")
 code=0
-(cd "$room/direct/workspace" && env -i "${direct[@]}" "$OLDPWD/$program" action) > "$room/direct.log" 2>&1 || code=$?
+(cd "$room/direct/workspace" && env -i "${direct[@]}" "$program" action) > "$room/direct.log" 2>&1 || code=$?
 
 job "$room/boxed"
 box="$(buildah from "$image")"
