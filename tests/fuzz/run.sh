@@ -7,11 +7,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked --debug
 
-cargo +nightly fuzz build --fuzz-dir tests/fuzz
+# No sanitizer: there is no unsafe code here to look for faults in, and without one three times as many inputs are tried.
+export FUZZ_BUILD="--sanitizer none --codegen-units 8"
+cargo +nightly fuzz build --fuzz-dir tests/fuzz $FUZZ_BUILD
 cargo +nightly fuzz list --fuzz-dir tests/fuzz | xargs -P 2 -I {} sh -euc '
     found="tests/fuzz/target/found/{}"
     mkdir -p "$found"
-    if cargo +nightly fuzz run --fuzz-dir tests/fuzz {} "$found" "tests/fuzz/corpus/{}" -- \
+    if cargo +nightly fuzz run --fuzz-dir tests/fuzz $FUZZ_BUILD {} "$found" "tests/fuzz/corpus/{}" -- \
         -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -timeout=30 -rss_limit_mb=1024 >"$found.log" 2>&1
     then
         echo "{}: $(tail -n 1 "$found.log")"
