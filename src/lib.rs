@@ -4,6 +4,7 @@
 pub mod action;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod gate;
 pub mod kernel;
 pub mod mcp;

@@ -6,6 +6,7 @@ use crate::cli::approve::ApproveCmd;
 use crate::cli::chain;
 use crate::cli::delegate::DelegateCmd;
 use crate::cli::demo::live;
+use crate::cli::doctor::DoctorCmd;
 use crate::cli::exit::{self, Exit};
 use crate::cli::gate::GateCmd;
 use crate::cli::init::InitCmd;
@@ -60,6 +61,7 @@ enum Command {
     Keys(KeysCmd),
     Migrate(MigrateCmd),
     Trace(TraceCmd),
+    Doctor(DoctorCmd),
     #[cfg(feature = "action")]
     Action(ActionCmd),
     Completions(CompletionsCmd),
@@ -186,6 +188,7 @@ impl Command {
             Self::Policy(cmd) => cmd.run(clock, json),
             Self::Keys(cmd) => cmd.run(clock),
             Self::Trace(cmd) => cmd.run(),
+            Self::Doctor(cmd) => cmd.run(clock),
             #[cfg(feature = "action")]
             Self::Action(cmd) => Ok(cmd.run(&|args| answer(args, correlation_id))),
             Self::Completions(cmd) => cmd.run(Root::command()),

@@ -12,6 +12,7 @@ pub mod args;
 pub mod chain;
 pub mod delegate;
 pub mod demo;
+pub mod doctor;
 pub mod effective;
 pub mod exit;
 pub mod gate;

@@ -10,6 +10,7 @@ mod compare;
 mod config;
 mod decisions;
 mod demo;
+mod doctor;
 mod global;
 mod init;
 mod killed;
