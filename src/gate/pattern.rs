@@ -79,12 +79,9 @@ impl Serialize for Pattern {
     }
 }
 
-/// Layers of escapes that are taken off a path, and different texts of one layer that are looked at. A path with more is
-/// no path to allow.
+/// Layers of escapes that are taken off a path, and different texts of one layer that are looked at.
 const LAYERS: usize = 8;
 const TEXTS: usize = 8;
-/// More bytes than a system takes for a path: of such a text, one of each layer is looked at.
-const LONGEST: usize = 1 << 12;
 
 /// A path and what it may mean once a program has cleaned, decoded or translated it.
 #[derive(Debug)]
@@ -100,12 +97,14 @@ pub struct PathReadings {
     /// It holds a character that ends or splits a path for some programs, or a segment that some take for `..`: the one
     /// or the other reading of each is more than can be tried.
     broken: bool,
+    /// There are more readings than were looked at: it is allowed nowhere, and denied wherever something is.
+    boundless: bool,
 }
 
 impl PathReadings {
     pub fn of(value: &str) -> Self {
-        let (mut further, mut lax, mut broken) = (Vec::new(), Vec::new(), false);
-        let most = if value.len() > LONGEST { 1 } else { TEXTS };
+        let (mut further, mut lax) = (Vec::new(), Vec::new());
+        let (mut broken, mut boundless) = (false, false);
         let mut texts = vec![value.to_owned()];
         for _ in 0..LAYERS {
             let mut decoded: Vec<String> = Vec::new();
@@ -130,11 +129,11 @@ impl PathReadings {
                     }
                 }
             }
-            broken |= decoded.len() > most;
-            decoded.truncate(most);
+            boundless |= decoded.len() > TEXTS;
+            decoded.truncate(TEXTS);
             texts = decoded;
         }
-        broken |= !texts.is_empty();
+        boundless |= !texts.is_empty();
         let cleaned = clean(value);
         for readings in [&mut further, &mut lax] {
             readings.sort_unstable();
@@ -142,7 +141,7 @@ impl PathReadings {
             readings.retain(|reading| *reading != cleaned);
         }
         let raw = (value != cleaned).then(|| value.to_owned());
-        Self { raw, cleaned, further, lax, broken }
+        Self { raw, cleaned, further, lax, broken, boundless }
     }
 
     /// Whether every reading fits one of the patterns.
@@ -151,14 +150,15 @@ impl PathReadings {
         let spelled =
             |raw: &String| patterns.clone().into_iter().any(|pattern| pattern.allows_spelling(raw, &self.cleaned));
         let itself = || fits(&self.cleaned) || self.raw.as_ref().is_some_and(spelled);
-        !self.broken && itself() && self.further.iter().all(|value| fits(value))
+        !self.broken && !self.boundless && itself() && self.further.iter().all(|value| fits(value))
     }
 
     /// Whether any reading fits one of the patterns.
     pub fn any<'p>(&self, patterns: impl IntoIterator<Item = &'p Pattern> + Clone) -> bool {
         let fits = |value: &str| patterns.clone().into_iter().any(|pattern| pattern.path(value, true));
         let mut others = self.raw.iter().chain(&self.further).chain(&self.lax);
-        fits(&self.cleaned) || others.any(|value| fits(value))
+        let some = || patterns.clone().into_iter().next().is_some();
+        fits(&self.cleaned) || others.any(|value| fits(value)) || self.boundless && some()
     }
 }
 

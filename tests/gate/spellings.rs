@@ -56,6 +56,24 @@ fn separators_and_escapes_are_read_in_any_order() {
     }
 }
 
+/// Escapes inside escapes, deeper than anybody takes them off.
+#[test]
+fn what_has_no_end_of_readings_is_allowed_nowhere_and_denied_wherever_something_is() {
+    let escaped = |layers: usize| format!("/srv/data/%{}2e/x", "25".repeat(layers));
+    for (path, lists, says) in [
+        (escaped(3), "path_allowlist: [/srv/data/**]", "allow"),
+        (escaped(3), "path_denylist: [/etc/**]", "allow"),
+        (escaped(9), "path_allowlist: [/srv/data/**]", "block"),
+        (escaped(9), "path_denylist: [/etc/**]", "block"),
+        (escaped(9), "egress_classes: [net.dns]", "allow"),
+    ] {
+        let rule = format!("{{name: r, effect: allow, endpoint: {{{lists}}}}}");
+        let policy = policy(&format!("default_verdict: block\nrules: [{rule}]"));
+        let target = call("t", json!({}), json!([{"kind": "path", "value": path}]));
+        assert_eq!(verdict(&policy, &target), says, "{path} {lists}");
+    }
+}
+
 #[test]
 fn dots_and_blanks_may_be_a_name_and_may_climb() {
     for path in
