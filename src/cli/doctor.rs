@@ -1,5 +1,6 @@
 //! `gait doctor`: is this machine, and this project, ready?
 
+use crate::cli::args::KeyModeArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Answer;
 use crate::doctor::check::{Report, Status};
@@ -22,15 +23,8 @@ pub struct DoctorCmd {
     /// Directory that artifacts go to
     #[arg(long, value_name = "DIR", default_value = "./gait-out")]
     output_dir: String,
-    /// Key mode the keys are for: dev or prod
-    #[arg(long, value_name = "MODE", default_value = "dev")]
-    key_mode: String,
-    /// Private key file
-    #[arg(long, value_name = "FILE")]
-    private_key: Option<String>,
-    /// Name of the environment variable that holds it
-    #[arg(long, value_name = "VAR")]
-    private_key_env: Option<String>,
+    #[command(flatten)]
+    signing: KeyModeArgs,
     /// Public key file
     #[arg(long, value_name = "FILE")]
     public_key: Option<String>,
@@ -52,10 +46,11 @@ impl DoctorCmd {
         let or = |text: String, usual: &str| named(Some(text)).unwrap_or_else(|| usual.to_owned());
         let (workdir, output) = (or(self.workdir, "."), or(self.output_dir, "./gait-out"));
         let workdir = Utf8Path::new(&workdir);
+        let signing = self.signing.signing();
         let keys = Keys {
-            mode: self.key_mode.trim().to_lowercase(),
-            private: named(self.private_key),
-            private_env: named(self.private_key_env),
+            mode: signing.mode.trim().to_lowercase(),
+            private: named(signing.path),
+            private_env: named(signing.env),
             public: named(self.public_key),
             public_env: named(self.public_key_env),
         };

@@ -7,30 +7,23 @@ use std::io::ErrorKind;
 
 /// The folder that is looked at, and the one artifacts go to (relative to it).
 pub fn checks(workdir: &Utf8Path, output: &Utf8Path) -> Vec<Check> {
-    vec![work(workdir), out(&fs::clean(workdir.join(output).as_str())), temp()]
+    let output = fs::clean(workdir.join(output).as_str());
+    vec![
+        named("workdir", "--workdir", workdir, Check::fail),
+        named("output_dir", "--output-dir", &output, Check::warn),
+        temp(),
+    ]
 }
 
-fn work(dir: &Utf8Path) -> Check {
-    const NAME: &str = "workdir";
+/// A directory that a flag names; `absent` is how it stands when there is none yet.
+fn named(name: &'static str, flag: &str, dir: &Utf8Path, absent: fn(&'static str, String) -> Check) -> Check {
     match dir.metadata() {
-        Ok(found) if found.is_dir() => writable(NAME, dir),
-        Ok(_) => Check::fail(NAME, format!("{dir} is a file: name a directory with --workdir")),
+        Ok(found) if found.is_dir() => writable(name, dir),
+        Ok(_) => Check::fail(name, format!("{dir} is a file: name a directory with {flag}")),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Check::fail(NAME, format!("{dir} does not exist")).fix(format!("mkdir -p {}", quoted(dir)))
+            absent(name, format!("{dir} does not exist")).fix(format!("mkdir -p {}", quoted(dir)))
         }
-        Err(error) => Check::fail(NAME, format!("{dir}: {error}")),
-    }
-}
-
-fn out(dir: &Utf8PathBuf) -> Check {
-    const NAME: &str = "output_dir";
-    match dir.metadata() {
-        Ok(found) if found.is_dir() => writable(NAME, dir),
-        Ok(_) => Check::fail(NAME, format!("{dir} is a file: name a directory with --output-dir")),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Check::warn(NAME, format!("{dir} does not exist yet")).fix(format!("mkdir -p {}", quoted(dir)))
-        }
-        Err(error) => Check::fail(NAME, format!("{dir}: {error}")),
+        Err(error) => Check::fail(name, format!("{dir}: {error}")),
     }
 }
 
